@@ -1,0 +1,8 @@
+//! Pure vocabulary shared by everything. May not touch: Kubernetes clients, databases, Redis, tokio, clocks, async.
+
+pub mod actor;
+pub mod canonical;
+pub mod event;
+pub mod journal;
+pub mod moment;
+pub mod subject;
