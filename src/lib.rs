@@ -10,5 +10,9 @@
 //! Directions of imports, checked by `tests/architecture.rs`: `main → app → kinds → controller → ports → kernel`.
 #![forbid(unsafe_code)]
 
+pub mod controller;
+pub mod crds;
 pub mod kernel;
 pub mod ports;
+pub mod run;
+pub mod ticket_topology;

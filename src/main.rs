@@ -1,1 +1,3 @@
-fn main(){}
+fn main() -> anyhow::Result<()> {
+    metawsm::crds::write_to(std::path::Path::new("crds"))
+}

@@ -39,6 +39,9 @@ pub struct Actor {
 impl Actor {
     /// The controller itself.
     pub fn system() -> Self {
-        Self { kind: ActorType::System, name: "metawsm".to_owned() }
+        Self {
+            kind: ActorType::System,
+            name: "metawsm".to_owned(),
+        }
     }
 }

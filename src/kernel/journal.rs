@@ -76,7 +76,11 @@ pub struct Journal<'a> {
 impl<'a> Journal<'a> {
     /// `recorded`: the highest `seq` known to be in the database; 0 while nothing is known.
     pub fn new(uid: &'a str, entries: &[JournalEntry], recorded: i64) -> Self {
-        Self { uid, entries: entries.to_vec(), recorded }
+        Self {
+            uid,
+            entries: entries.to_vec(),
+            recorded,
+        }
     }
 
     /// How many transitions can be added without dropping one that was not recorded.
@@ -93,10 +97,23 @@ impl<'a> Journal<'a> {
                 Some(last) => (last.seq + 1, now.max(last.at), last.hash(self.uid)),
                 None => (1, now, String::new()),
             };
-            let Transition { kind, facts, actor, cause } = transition;
+            let Transition {
+                kind,
+                facts,
+                actor,
+                cause,
+            } = transition;
             let facts = bounded(facts);
             let cause = cause.map(|c| cut(&c, 253));
-            self.entries.push(JournalEntry { seq, at, kind: kind.to_owned(), facts, actor, cause, prev_hash });
+            self.entries.push(JournalEntry {
+                seq,
+                at,
+                kind: kind.to_owned(),
+                facts,
+                actor,
+                cause,
+                prev_hash,
+            });
         }
         let surplus = self.entries.len().saturating_sub(RING);
         self.entries.drain(..surplus);
@@ -136,7 +153,9 @@ pub fn cut(text: &str, most: usize) -> String {
 
 /// Whether `entries` are an unbroken chain; the first link's past is taken on trust.
 pub fn chain_holds(uid: &str, entries: &[JournalEntry]) -> bool {
-    entries.windows(2).all(|w| w[1].seq == w[0].seq + 1 && w[1].prev_hash == w[0].hash(uid))
+    entries
+        .windows(2)
+        .all(|w| w[1].seq == w[0].seq + 1 && w[1].prev_hash == w[0].hash(uid))
 }
 
 #[cfg(test)]
@@ -144,8 +163,15 @@ mod tests {
     use super::*;
 
     fn transition(facts: Value) -> Transition {
-        let Value::Object(facts) = facts else { panic!("facts are an object") };
-        Transition { kind: "PhaseChanged", facts, actor: Actor::system(), cause: None }
+        let Value::Object(facts) = facts else {
+            panic!("facts are an object")
+        };
+        Transition {
+            kind: "PhaseChanged",
+            facts,
+            actor: Actor::system(),
+            cause: None,
+        }
     }
 
     fn moment(ms: i64) -> Moment {
@@ -186,7 +212,10 @@ mod tests {
     #[test]
     fn facts_are_cut_to_their_limit() {
         let mut journal = Journal::new("u", &[], 0);
-        journal.append(moment(1), vec![transition(json!({ "message": "x".repeat(5000), "ticket": "A-1" }))]);
+        journal.append(
+            moment(1),
+            vec![transition(json!({ "message": "x".repeat(5000), "ticket": "A-1" }))],
+        );
         let facts = &journal.into_entries()[0].facts;
         assert!(Value::Object(facts.clone()).to_string().len() <= FACTS_LIMIT);
         assert_eq!(facts["ticket"], "A-1");

@@ -2,7 +2,13 @@
 
 pub mod actor;
 pub mod canonical;
+pub mod condition;
 pub mod event;
 pub mod journal;
 pub mod moment;
+pub mod outcome;
+pub mod plan;
+pub mod repo_url;
 pub mod subject;
+pub mod text_rules;
+pub mod ticket;

@@ -92,6 +92,10 @@ pub fn in_words(length: Duration) -> String {
 
 /// Cut to a whole minute: what only tells activity is shown no finer, so that it writes seldom.
 pub fn whole_minute(at: Moment) -> Moment {
-    at.0.round(jiff::TimestampRound::new().smallest(Unit::Minute).mode(jiff::RoundMode::Trunc))
-        .map_or(at, Moment)
+    at.0.round(
+        jiff::TimestampRound::new()
+            .smallest(Unit::Minute)
+            .mode(jiff::RoundMode::Trunc),
+    )
+    .map_or(at, Moment)
 }

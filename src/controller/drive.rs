@@ -1,0 +1,154 @@
+//! The one reconcile of all kinds: the only place where the order of effects is written down.
+//! It may not know any kind, nor decide anything about an object.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Resource;
+use kube::runtime::controller::Action;
+use tracing::{debug, warn};
+
+use super::context::Context;
+use super::kind::{CommonStatus, Kind, subject_of};
+use super::memory::version;
+use super::{finalizer, policy, status};
+use crate::kernel::journal::Journal as Ring;
+use crate::kernel::outcome::Failure;
+use crate::kernel::plan::Next;
+use crate::ports::journal::{Mirror, Record};
+
+/// How often one pass may go on from its own write before it lets others have a turn.
+const TURNS: usize = 8;
+
+/// While history cannot be recorded and the ring is full: how long until the next try.
+const HELD: Duration = Duration::from_secs(5);
+
+/// One pass over an object, from what its journal holds to a settled status.
+///
+/// # Errors
+/// A [`Failure`] where an effect or the API server failed; the caller turns it into a requeue.
+pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result<Action, Failure> {
+    let uid = object.meta().uid.clone().unwrap_or_default();
+    if version(object.meta().resource_version.as_deref()) < cx.memory.of(&uid).written {
+        return Ok(Action::await_change());
+    }
+    let mut object = object;
+    for _ in 0..TURNS {
+        record(cx, &object, false).await;
+        if let Some(held) = finalizer::ensure(cx, &object).await? {
+            object = Arc::new(held);
+        }
+        let known = cx.memory.of(&uid);
+        let journal = K::status(&object).map(|s| s.journal().to_vec()).unwrap_or_default();
+        let room = Ring::new(&uid, &journal, known.recorded).room();
+        let observed = cx.kind.observe(&object, room).await?;
+        let plan = K::decide(&observed, cx.shared.clock.now());
+        if plan.transitions.len() > room {
+            return Err(held());
+        }
+        debug!(subject = %subject_of::<K>(&object), reason = plan.reason, effects = ?plan.effects, "decided");
+        for effect in &plan.effects {
+            cx.shared.leadership.check()?;
+            cx.kind.apply(&object, effect).await?;
+        }
+        let (release, next) = (plan.release, plan.next);
+        if let Some(written) = status::write(cx, &object, plan).await? {
+            object = Arc::new(written);
+            continue;
+        }
+        if release {
+            return let_go(cx, &object).await;
+        }
+        return Ok(match next {
+            Next::Settled => Action::requeue(policy::heartbeat()),
+            Next::After(after) => Action::requeue(after.max(Duration::from_millis(50))),
+        });
+    }
+    record(cx, &object, false).await;
+    Ok(Action::requeue(Duration::from_millis(50)))
+}
+
+/// The object may go: its end is recorded, so the finalizer comes off.
+async fn let_go<K: Kind>(cx: &Context<K>, object: &K::Resource) -> Result<Action, Failure> {
+    let uid = object.meta().uid.clone().unwrap_or_default();
+    let last = K::status(object)
+        .and_then(|s| s.journal().last().map(|e| e.seq))
+        .unwrap_or(0);
+    if !record(cx, object, true).await || cx.memory.of(&uid).recorded < last {
+        return Ok(Action::requeue(HELD));
+    }
+    finalizer::release(cx, object).await?;
+    cx.memory.forget(&uid);
+    Ok(Action::await_change())
+}
+
+/// History cannot be written and nothing more fits: wait, and say so.
+fn held() -> Failure {
+    Failure::Waiting {
+        after: HELD,
+        reason: "HistoryUnavailable",
+        message:
+            "history cannot be recorded and the journal is full: see the controller's log for the database's error"
+                .to_owned(),
+    }
+}
+
+/// Records what the object's journal holds and what the object looks like; `false` if that failed.
+async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -> bool {
+    let subject = subject_of::<K>(object);
+    let known = cx.memory.of(&subject.uid);
+    let seen = version(object.meta().resource_version.as_deref());
+    let journal = K::status(object).map(CommonStatus::journal).unwrap_or_default();
+    let last = journal.last().map_or(0, |e| e.seq);
+    if !deleted && last <= known.recorded && seen <= known.mirrored {
+        return true;
+    }
+    let entries: Vec<_> = journal.iter().filter(|e| e.seq > known.recorded).cloned().collect();
+    let events = entries.iter().filter_map(|e| K::event_of(&subject, e)).collect();
+    let mirror = mirror_of::<K>(object, deleted);
+    let uid = subject.uid.clone();
+    match cx
+        .shared
+        .journal
+        .record(Record {
+            subject,
+            entries,
+            events,
+            mirror: Some(mirror),
+        })
+        .await
+    {
+        Ok(recorded) => {
+            cx.memory.change(&uid, |m| {
+                m.recorded = m.recorded.max(last);
+                m.mirrored = m.mirrored.max(seen);
+                m.forked |= !recorded.forked.is_empty();
+            });
+            true
+        }
+        Err(error) => {
+            cx.shared.metrics.journal_failures.inc();
+            warn!(kind = K::NAME, uid, %error, "history not recorded; trying again with the next pass");
+            false
+        }
+    }
+}
+
+fn mirror_of<K: Kind>(object: &K::Resource, deleted: bool) -> Mirror {
+    let meta = object.meta();
+    let status = K::status(object)
+        .and_then(|s| serde_json::to_value(s).ok())
+        .unwrap_or_default();
+    Mirror {
+        resource_version: meta.resource_version.clone().unwrap_or_default(),
+        generation: meta.generation.unwrap_or(0),
+        created_at: meta
+            .creation_timestamp
+            .as_ref()
+            .map(|t| t.0.to_string())
+            .unwrap_or_default(),
+        spec: K::spec(object),
+        status,
+        deleted,
+    }
+}

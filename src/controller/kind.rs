@@ -1,0 +1,103 @@
+//! What a resource kind must bring along to be driven. No kind is named here.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Resource;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::kernel::event::DomainEvent;
+use crate::kernel::journal::{JournalEntry, Transition};
+use crate::kernel::moment::Moment;
+use crate::kernel::outcome::Failure;
+use crate::kernel::plan::Plan;
+use crate::kernel::subject::Subject;
+
+/// The parts that every status has.
+pub trait CommonStatus: Clone + PartialEq + Default + Serialize + Send + Sync {
+    fn conditions(&self) -> &[Condition];
+    fn conditions_mut(&mut self) -> &mut Vec<Condition>;
+    fn journal(&self) -> &[JournalEntry];
+    fn set_journal(&mut self, journal: Vec<JournalEntry>);
+    fn set_observed_generation(&mut self, generation: i64);
+}
+
+/// How a transition is told to somebody who runs `kubectl describe`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub warning: bool,
+    /// The reason word: the same as in the condition.
+    pub reason: String,
+    /// What the controller did, in CamelCase; also what tells two notes of one reason apart.
+    pub action: String,
+    pub text: String,
+}
+
+/// A driven resource kind: what it knows, what it decides, what it does.
+#[async_trait]
+pub trait Kind: Send + Sync + 'static {
+    type Resource: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static;
+    type Status: CommonStatus;
+    /// Everything that `decide` may know.
+    type Observed: Send + Sync;
+    /// One thing done to the outside world.
+    type Effect: Debug + Send + Sync;
+
+    /// `Run`, `TicketTopology`, …
+    const NAME: &'static str;
+    /// Field manager of its status.
+    const MANAGER: &'static str;
+    /// Its finalizer.
+    const FINALIZER: &'static str;
+
+    fn status(object: &Self::Resource) -> Option<&Self::Status>;
+
+    /// The spec as JSON, for the mirror.
+    fn spec(object: &Self::Resource) -> Value;
+
+    /// The part of a status that this kind's driver writes; other writers' parts are taken out.
+    fn own_part(status: Self::Status) -> Self::Status {
+        status
+    }
+
+    /// Reads all that may be known; decides nothing. `room`: how many transitions the journal can take now.
+    async fn observe(&self, object: &Arc<Self::Resource>, room: usize) -> Result<Self::Observed, Failure>;
+
+    /// The decision: pure and infallible. An impossible spec is a plan that says `Stalled`.
+    fn decide(observed: &Self::Observed, now: Moment) -> Plan<Self::Status, Self::Effect>;
+
+    /// Performs one effect; repeating it is harmless.
+    async fn apply(&self, object: &Self::Resource, effect: &Self::Effect) -> Result<(), Failure>;
+
+    /// The event of a journal entry, where it has one; a pure function of its arguments.
+    fn event_of(subject: &Subject, entry: &JournalEntry) -> Option<DomainEvent>;
+
+    /// The Kubernetes Event of a journal entry, where it deserves one.
+    fn note_of(entry: &JournalEntry) -> Option<Note>;
+
+    /// What is recorded of an object that vanished while nobody watched.
+    fn vanished() -> Transition;
+}
+
+/// The subject that an object is in audit and events.
+pub fn subject_of<K: Kind>(object: &K::Resource) -> Subject {
+    let meta = object.meta();
+    Subject {
+        kind: K::NAME.to_owned(),
+        namespace: meta.namespace.clone().unwrap_or_default(),
+        name: meta.name.clone().unwrap_or_default(),
+        uid: meta.uid.clone().unwrap_or_default(),
+    }
+}

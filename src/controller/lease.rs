@@ -1,0 +1,344 @@
+//! One controller works at a time: a Lease, judged by how long it stands still on our own clock, never by comparing
+//! clocks. Loss is final: the process drains and ends. Nothing here fences stores; no write starts after the deadline.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::Client;
+use kube::api::Api;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::finalizer::post_params;
+use crate::kernel::outcome::Failure;
+use crate::ports::clock::Clock;
+
+/// Annotation on the Lease: how far the event log had come, so that a restored database is noticed.
+const LOG_MARK: &str = "metawsm.dev/log";
+const MANAGER: &str = "metawsm-lease";
+
+/// Names and times of the election.
+#[derive(Clone, Debug)]
+pub struct LeaseConfig {
+    pub namespace: String,
+    pub name: String,
+    /// Who we are; must differ between processes.
+    pub identity: String,
+    /// A Lease that stood still for so long may be taken.
+    pub duration: Duration,
+    /// Without a successful renewal for so long we stop writing and leave. Less than `duration`.
+    pub renew_deadline: Duration,
+    /// Between two tries.
+    pub retry: Duration,
+}
+
+/// Whether we may write now. Cheap to clone and to ask.
+#[derive(Clone, Debug, Default)]
+pub struct Leadership(Arc<Mutex<Option<Instant>>>);
+
+impl Leadership {
+    fn extend(&self, until: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    /// Until when we may write; `None` when not at all.
+    pub fn until(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asked before every write.
+    ///
+    /// # Errors
+    /// [`Failure::Quiet`] when the Lease is not, or no longer, ours.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.until() {
+            Some(until) if Instant::now() < until => Ok(()),
+            _ => Err(Failure::Quiet("not the leader any more".to_owned())),
+        }
+    }
+}
+
+/// The Lease as last seen, and since when it looked like that on our clock.
+#[derive(Clone, Debug)]
+struct Seen {
+    lease: Lease,
+    since: Instant,
+}
+
+/// What to do about the Lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Move {
+    Create,
+    Take,
+    Renew,
+    Wait,
+}
+
+fn decide(seen: Option<&Seen>, me: &str, now: Instant, duration: Duration) -> Move {
+    let Some(seen) = seen else {
+        return Move::Create;
+    };
+    let spec = seen.lease.spec.clone().unwrap_or_default();
+    match spec.holder_identity.as_deref() {
+        Some(holder) if holder == me => Move::Renew,
+        None | Some("") => Move::Take,
+        Some(_) => {
+            let theirs = spec
+                .lease_duration_seconds
+                .and_then(|s| u64::try_from(s).ok())
+                .map(Duration::from_secs);
+            if now.duration_since(seen.since) >= theirs.unwrap_or(duration).max(duration) {
+                Move::Take
+            } else {
+                Move::Wait
+            }
+        }
+    }
+}
+
+/// Takes part in the election.
+pub struct Elector {
+    api: Api<Lease>,
+    config: LeaseConfig,
+    clock: Arc<dyn Clock>,
+    leadership: Leadership,
+    mark: watch::Receiver<Option<String>>,
+    seen: Option<Seen>,
+}
+
+impl Elector {
+    /// `mark`: what to note on the Lease with each renewal.
+    pub fn new(
+        client: Client,
+        config: LeaseConfig,
+        clock: Arc<dyn Clock>,
+        mark: watch::Receiver<Option<String>>,
+    ) -> Self {
+        let api = Api::namespaced(client, &config.namespace);
+        Self {
+            api,
+            config,
+            clock,
+            leadership: Leadership::default(),
+            mark,
+            seen: None,
+        }
+    }
+
+    /// The handle that writers ask.
+    pub fn leadership(&self) -> Leadership {
+        self.leadership.clone()
+    }
+
+    /// Waits until the Lease is ours; the mark that the last leader left on it. `None` when stopped before.
+    pub async fn acquire(&mut self, stop: &CancellationToken) -> Option<LastMark> {
+        let mut told = false;
+        while !stop.is_cancelled() {
+            if self.round().await {
+                info!(lease = self.config.name, identity = self.config.identity, "leading");
+                return Some(LastMark(self.marked()));
+            }
+            if let (false, Some(seen)) = (told, &self.seen) {
+                let holder = seen.lease.spec.as_ref().and_then(|s| s.holder_identity.clone());
+                info!(
+                    holder = holder.unwrap_or_default(),
+                    "another controller leads; standing by"
+                );
+                told = true;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.config.retry) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        None
+    }
+
+    /// Renews until `stop`, then gives the Lease back; returns earlier only when it is lost.
+    pub async fn keep(mut self, stop: CancellationToken) -> Result<(), LeaseLost> {
+        loop {
+            let until = self.leadership.until().ok_or(LeaseLost)?;
+            let pause = self.config.retry.min(until.saturating_duration_since(Instant::now()));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {
+                    self.give_back().await;
+                    return Ok(());
+                }
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            let renewed = tokio::time::timeout(left, self.round()).await.unwrap_or(false);
+            if !renewed && Instant::now() >= until {
+                self.leadership.extend(None);
+                warn!("the lease could not be renewed in time");
+                return Err(LeaseLost);
+            }
+        }
+    }
+
+    /// One look and at most one write; whether the Lease is ours.
+    async fn round(&mut self) -> bool {
+        let started = Instant::now();
+        match tokio::time::timeout(self.config.renew_deadline, self.try_round()).await {
+            Ok(Ok(true)) => {
+                self.leadership.extend(Some(started + self.config.renew_deadline));
+                true
+            }
+            Ok(Ok(false)) => false,
+            Ok(Err(error)) => {
+                debug!(%error, "lease round failed");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    async fn try_round(&mut self) -> Result<bool, kube::Error> {
+        let now = Instant::now();
+        let found = self.api.get_opt(&self.config.name).await?;
+        self.note(found, now);
+        let step = decide(
+            self.seen.as_ref(),
+            &self.config.identity,
+            Instant::now(),
+            self.config.duration,
+        );
+        let written = match step {
+            Move::Wait => return Ok(false),
+            Move::Create => self.api.create(&post_params(MANAGER), &self.next(step)).await,
+            Move::Take | Move::Renew => {
+                self.api
+                    .replace(&self.config.name, &post_params(MANAGER), &self.next(step))
+                    .await
+            }
+        };
+        match written {
+            Ok(lease) => {
+                self.note(Some(lease), Instant::now());
+                Ok(true)
+            }
+            Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_already_exists() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn note(&mut self, found: Option<Lease>, now: Instant) {
+        let unchanged = matches!((&self.seen, &found), (Some(seen), Some(lease)) if seen.lease.spec == lease.spec);
+        let since = self.seen.as_ref().filter(|_| unchanged).map_or(now, |s| s.since);
+        self.seen = found.map(|lease| Seen { lease, since });
+    }
+
+    fn next(&self, step: Move) -> Lease {
+        let now = MicroTime(self.clock.now().timestamp());
+        let old = self.seen.as_ref().map(|s| s.lease.clone()).unwrap_or_default();
+        let spec = old.spec.clone().unwrap_or_default();
+        let transitions = spec.lease_transitions.unwrap_or(0) + i32::from(step == Move::Take);
+        let mut annotations: BTreeMap<_, _> = old.metadata.annotations.clone().unwrap_or_default();
+        if let Some(mark) = self.mark.borrow().clone().filter(|_| step == Move::Renew) {
+            annotations.insert(LOG_MARK.to_owned(), mark);
+        }
+        Lease {
+            metadata: ObjectMeta {
+                name: Some(self.config.name.clone()),
+                namespace: Some(self.config.namespace.clone()),
+                annotations: Some(annotations).filter(|a| !a.is_empty()),
+                ..old.metadata
+            },
+            spec: Some(LeaseSpec {
+                holder_identity: Some(self.config.identity.clone()),
+                acquire_time: if step == Move::Renew {
+                    spec.acquire_time
+                } else {
+                    Some(now.clone())
+                },
+                renew_time: Some(now),
+                lease_duration_seconds: i32::try_from(self.config.duration.as_secs()).ok(),
+                lease_transitions: Some(transitions),
+                ..spec
+            }),
+        }
+    }
+
+    fn marked(&self) -> Option<String> {
+        self.seen
+            .as_ref()?
+            .lease
+            .metadata
+            .annotations
+            .as_ref()?
+            .get(LOG_MARK)
+            .cloned()
+    }
+
+    async fn give_back(&mut self) {
+        let mut lease = self.next(Move::Renew);
+        if let Some(spec) = lease.spec.as_mut() {
+            spec.holder_identity = Some(String::new());
+        }
+        self.leadership.extend(None);
+        let params = post_params(MANAGER);
+        let given = tokio::time::timeout(
+            Duration::from_secs(5),
+            self.api.replace(&self.config.name, &params, &lease),
+        );
+        if let Ok(Err(error)) = given.await {
+            debug!(%error, "lease not given back; it will expire");
+        }
+    }
+}
+
+/// What the last leader left on the Lease, if anything.
+pub struct LastMark(pub Option<String>);
+
+/// The Lease is somebody else's now.
+#[derive(Debug, thiserror::Error)]
+#[error("lost the lease: another controller may lead now")]
+pub struct LeaseLost;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(holder: &str, since: Instant) -> Seen {
+        let spec = LeaseSpec {
+            holder_identity: Some(holder.to_owned()),
+            lease_duration_seconds: Some(15),
+            ..LeaseSpec::default()
+        };
+        Seen {
+            lease: Lease {
+                spec: Some(spec),
+                ..Lease::default()
+            },
+            since,
+        }
+    }
+
+    #[test]
+    fn a_lease_is_taken_only_when_free_or_still_for_its_whole_duration() {
+        let (start, s) = (Instant::now(), Duration::from_secs);
+        assert_eq!(decide(None, "me", start, s(15)), Move::Create);
+        assert_eq!(
+            decide(Some(&seen("me", start)), "me", start + s(60), s(15)),
+            Move::Renew
+        );
+        assert_eq!(decide(Some(&seen("", start)), "me", start, s(15)), Move::Take);
+        assert_eq!(
+            decide(Some(&seen("you", start)), "me", start + s(14), s(15)),
+            Move::Wait
+        );
+        assert_eq!(
+            decide(Some(&seen("you", start)), "me", start + s(15), s(15)),
+            Move::Take
+        );
+        assert_eq!(
+            decide(Some(&seen("you", start)), "me", start + s(7), s(6)),
+            Move::Wait,
+            "their duration counts too"
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! Numbers that the drivers count: controller-runtime's names where it has one, ours beside them. Counting only.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// Labels of reconcile counts; `result` is `success`, `error`, `requeue_after` or a failure class.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReconcileLabels {
+    pub controller: &'static str,
+    pub result: &'static str,
+}
+
+/// Labels of what belongs to one controller.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ControllerLabels {
+    pub controller: &'static str,
+}
+
+/// Labels of requests to the API server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    pub code: String,
+    pub method: String,
+}
+
+/// All numbers of the drivers.
+pub struct Metrics {
+    pub reconciles: Family<ReconcileLabels, Counter>,
+    pub errors: Family<ControllerLabels, Counter>,
+    pub panics: Family<ControllerLabels, Counter>,
+    pub seconds: Family<ControllerLabels, Histogram>,
+    pub active: Family<ControllerLabels, Gauge>,
+    pub requests: Family<RequestLabels, Counter>,
+    pub leader: Gauge,
+    pub objects: Family<ControllerLabels, Gauge>,
+    pub undecodable: Family<ControllerLabels, Gauge>,
+    pub journal_failures: Counter,
+    pub notes_dropped: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            reconciles: Family::default(),
+            errors: Family::default(),
+            panics: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 8))),
+            active: Family::default(),
+            requests: Family::default(),
+            leader: Gauge::default(),
+            objects: Family::default(),
+            undecodable: Family::default(),
+            journal_failures: Counter::default(),
+            notes_dropped: Counter::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Makes the numbers visible.
+    pub fn register(&self, to: &mut Registry) {
+        to.register(
+            "controller_runtime_reconcile",
+            "Passes per controller and result",
+            self.reconciles.clone(),
+        );
+        to.register(
+            "controller_runtime_reconcile_errors",
+            "Failed passes per controller",
+            self.errors.clone(),
+        );
+        to.register(
+            "controller_runtime_reconcile_panics",
+            "Panics caught per controller",
+            self.panics.clone(),
+        );
+        to.register(
+            "controller_runtime_reconcile_time_seconds",
+            "Length of passes",
+            self.seconds.clone(),
+        );
+        to.register(
+            "controller_runtime_active_workers",
+            "Passes under way",
+            self.active.clone(),
+        );
+        to.register(
+            "rest_client_requests",
+            "Requests to the API server",
+            self.requests.clone(),
+        );
+        to.register(
+            "leader_election_master_status",
+            "1 while this process leads",
+            self.leader.clone(),
+        );
+        to.register("metawsm_objects", "Objects in the cache", self.objects.clone());
+        to.register(
+            "metawsm_undecodable_objects",
+            "Objects that could not be read",
+            self.undecodable.clone(),
+        );
+        to.register(
+            "metawsm_journal_failures",
+            "Failed writes of history",
+            self.journal_failures.clone(),
+        );
+        to.register(
+            "metawsm_events_dropped",
+            "Kubernetes Events not sent because too many waited",
+            self.notes_dropped.clone(),
+        );
+    }
+}

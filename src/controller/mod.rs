@@ -1,0 +1,21 @@
+//! The imperative shell shared by all kinds. It knows no kind, and decides nothing about one.
+//!
+//! ```text
+//! record(journal) ─▶ observe ─▶ decide ─▶ apply ─▶ status ─▶ record ─▶ settled
+//! ```
+
+pub mod client;
+pub mod context;
+pub mod drive;
+pub mod finalizer;
+mod gone;
+pub mod kind;
+pub mod lease;
+pub mod memory;
+pub mod metrics;
+pub mod policy;
+pub mod report;
+pub mod runner;
+pub mod status;
+mod undecodable;
+pub mod vanished;

@@ -1,0 +1,143 @@
+//! The only writer of status: whole, by server-side apply, with the resource version that was decided on.
+//! May not decide what a status says, but for what only the driver knows: failures and a forked audit.
+
+use kube::Resource;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::context::Context;
+use super::kind::{CommonStatus, Kind};
+use super::memory::version;
+use crate::kernel::condition::{self, AUDIT_FORKED, READY, RECONCILING, STALLED, Verdict};
+use crate::kernel::journal::Journal as Ring;
+use crate::kernel::outcome::Failure;
+use crate::kernel::plan::Plan;
+
+/// Writes what the plan says, its transitions in the journal; `None` where nothing would change.
+///
+/// # Errors
+/// [`Failure::Quiet`] when somebody else wrote first, [`Failure::Retry`] otherwise.
+pub async fn write<K: Kind>(
+    cx: &Context<K>,
+    object: &K::Resource,
+    plan: Plan<K::Status, K::Effect>,
+) -> Result<Option<K::Resource>, Failure> {
+    let uid = object.meta().uid.clone().unwrap_or_default();
+    let known = cx.memory.of(&uid);
+    let now = cx.shared.clock.now();
+    let old = K::status(object).cloned().unwrap_or_default();
+    let mut ring = Ring::new(&uid, old.journal(), known.recorded);
+    let notes: Vec<_> = plan.transitions.clone();
+    ring.append(now, plan.transitions);
+    let mut new = plan.status;
+    new.set_journal(ring.into_entries());
+    new.set_observed_generation(object.meta().generation.unwrap_or(0));
+    if known.forked {
+        let verdict = Verdict::new(AUDIT_FORKED, true, "OtherHistory", FORKED);
+        upsert(&mut new, verdict, object, now);
+    }
+    let Some(written) = put(cx, object, old, new).await? else {
+        return Ok(None);
+    };
+    let journal = K::status(&written).map(CommonStatus::journal).unwrap_or_default();
+    let fresh = journal.len().saturating_sub(notes.len());
+    for entry in &journal[fresh..] {
+        if let Some(note) = K::note_of(entry) {
+            cx.shared.reporter.tell(written.object_ref(&()), note);
+        }
+    }
+    Ok(Some(written))
+}
+
+const FORKED: &str = "the database holds another history for the same journal numbers (was etcd restored from a backup?); \
+both are kept: see 'metawsm audit verify'";
+
+/// Lets the conditions say what keeps the object from moving on; leaves everything else as it is.
+///
+/// # Errors
+/// As [`write`].
+pub async fn write_failure<K: Kind>(cx: &Context<K>, object: &K::Resource, failure: &Failure) -> Result<(), Failure> {
+    let (reason, message, stalled) = match failure {
+        Failure::Stalled { reason, message } => (*reason, message.clone(), true),
+        Failure::Waiting { reason, message, .. } => (*reason, message.clone(), false),
+        Failure::Retry(what) => ("Retrying", what.clone(), false),
+        Failure::Quiet(_) => return Ok(()),
+    };
+    let now = cx.shared.clock.now();
+    let old = K::status(object).cloned().unwrap_or_default();
+    let mut new = K::own_part(old.clone());
+    upsert(
+        &mut new,
+        Verdict::new(READY, false, reason, message.clone()),
+        object,
+        now,
+    );
+    upsert(
+        &mut new,
+        Verdict::new(RECONCILING, !stalled, reason, message.clone()),
+        object,
+        now,
+    );
+    upsert(&mut new, Verdict::new(STALLED, stalled, reason, message), object, now);
+    put(cx, object, old, new).await.map(drop)
+}
+
+fn upsert<S: CommonStatus>(
+    status: &mut S,
+    verdict: Verdict,
+    object: &impl Resource,
+    now: crate::kernel::moment::Moment,
+) {
+    let generation = object.meta().generation.unwrap_or(0);
+    let old = status.conditions().to_vec();
+    let kind = verdict.kind;
+    let Some(settled) = condition::settle(&old, vec![verdict], generation, now).pop() else {
+        return;
+    };
+    let list = status.conditions_mut();
+    match list.iter_mut().find(|c| c.type_ == kind) {
+        Some(place) => *place = settled,
+        None => list.push(settled),
+    }
+}
+
+async fn put<K: Kind>(
+    cx: &Context<K>,
+    object: &K::Resource,
+    old: K::Status,
+    new: K::Status,
+) -> Result<Option<K::Resource>, Failure> {
+    let new = K::own_part(new);
+    if new == K::own_part(old) {
+        return Ok(None);
+    }
+    cx.shared.leadership.check()?;
+    let meta = object.meta();
+    let (namespace, name) = (
+        meta.namespace.clone().unwrap_or_default(),
+        meta.name.clone().unwrap_or_default(),
+    );
+    let body = json!({
+        "apiVersion": K::Resource::api_version(&()),
+        "kind": K::Resource::kind(&()),
+        "metadata": { "name": name, "namespace": namespace, "resourceVersion": meta.resource_version },
+        "status": new,
+    });
+    let params = PatchParams::apply(K::MANAGER).force();
+    match cx
+        .api(&namespace)
+        .patch_status(&name, &params, &Patch::Apply(body))
+        .await
+    {
+        Ok(written) => {
+            let seen = version(written.meta().resource_version.as_deref());
+            let uid = meta.uid.clone().unwrap_or_default();
+            cx.memory.change(&uid, |m| m.written = m.written.max(seen));
+            Ok(Some(written))
+        }
+        Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_not_found() => {
+            Err(Failure::Quiet(format!("status not written: {}", answer.message)))
+        }
+        Err(error) => Err(Failure::Retry(format!("failed to write status: {error}"))),
+    }
+}

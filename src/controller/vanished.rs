@@ -1,0 +1,68 @@
+//! Objects that went while nobody watched (their finalizer was forced off): each gets one deleted event, marked
+//! as inferred. Reads the mirror, which no reconcile does, and writes history only.
+
+use std::collections::HashSet;
+
+use kube::ResourceExt as _;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::Store;
+use tracing::{info, warn};
+
+use super::context::Context;
+use super::kind::Kind;
+use crate::kernel::journal::Journal as Ring;
+use crate::ports::journal::{JournalError, Mirror, Record, Vanished};
+
+/// Compares the mirror with the cache, which must be complete.
+pub async fn sweep<K: Kind>(cx: &Context<K>, store: &Store<DeserializeGuard<K::Resource>>, namespace: Option<&str>) {
+    let namespaces: Vec<_> = namespace.map(str::to_owned).into_iter().collect();
+    let gone = match cx
+        .shared
+        .journal
+        .vanished(K::NAME, &namespaces, &uids::<K>(store))
+        .await
+    {
+        Ok(gone) => gone,
+        Err(error) => {
+            warn!(kind = K::NAME, %error, "cannot compare the mirror with the cluster; trying again later");
+            return;
+        }
+    };
+    // What was mirrored while the question was on its way is in the cache by now.
+    let alive = uids::<K>(store);
+    for vanished in gone.into_iter().filter(|v| !alive.contains(&v.subject.uid)) {
+        let subject = vanished.subject.to_string();
+        match infer::<K>(cx, vanished).await {
+            Ok(()) => info!(subject, "vanished while nobody watched; recorded as deleted"),
+            Err(error) => warn!(subject, %error, "deletion not recorded; trying again later"),
+        }
+    }
+}
+
+fn uids<K: Kind>(store: &Store<DeserializeGuard<K::Resource>>) -> HashSet<String> {
+    store.state().iter().filter_map(|o| o.uid()).collect()
+}
+
+async fn infer<K: Kind>(cx: &Context<K>, vanished: Vanished) -> Result<(), JournalError> {
+    let Vanished { subject, last, mirror } = vanished;
+    let known: Vec<_> = last.into_iter().collect();
+    let mut ring = Ring::new(&subject.uid, &known, i64::MAX);
+    ring.append(cx.shared.clock.now(), vec![K::vanished()]);
+    let entries: Vec<_> = ring.into_entries().into_iter().skip(known.len()).collect();
+    let events = entries.iter().filter_map(|e| K::event_of(&subject, e)).collect();
+    cx.memory.forget(&subject.uid);
+    let mirror = Some(Mirror {
+        deleted: true,
+        ..mirror
+    });
+    cx.shared
+        .journal
+        .record(Record {
+            subject,
+            entries,
+            events,
+            mirror,
+        })
+        .await
+        .map(drop)
+}

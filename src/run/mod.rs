@@ -1,0 +1,4 @@
+//! The Run kind.
+
+pub mod crd;
+mod status;

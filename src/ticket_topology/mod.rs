@@ -1,0 +1,3 @@
+//! The TicketTopology kind.
+
+pub mod crd;
