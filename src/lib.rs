@@ -15,4 +15,7 @@ pub mod crds;
 pub mod kernel;
 pub mod ports;
 pub mod run;
+pub mod settings;
+pub mod telemetry;
 pub mod ticket_topology;
+pub mod web;

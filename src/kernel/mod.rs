@@ -9,6 +9,7 @@ pub mod moment;
 pub mod outcome;
 pub mod plan;
 pub mod repo_url;
+pub mod request;
 pub mod subject;
 pub mod text_rules;
 pub mod ticket;

@@ -1,4 +1,130 @@
-//! The Run kind.
+//! The Run kind: from a manifest to seeded workspaces.
+//!
+//! ```text
+//! Pending ──claims held──▶ Preparing ──clones and documents there──▶ Active
+//!    │                        │                                        │
+//!    └── refused: Failed ◀────┴── somebody is needed                    │
+//!                         deletion, from anywhere ─▶ Stopping ─▶ gone ◀─┘
+//! ```
+//!
+//! Watches Runs, and is woken by the topologies of their tickets and by steps that ended. Owns the claims on those
+//! topologies and the workspaces; everything about a ticket is judged on its own workspace only.
 
+mod apply;
+mod claiming;
 pub mod crd;
+mod decide;
+mod deletion;
+mod events;
+mod home;
+mod observe;
+mod plans;
+mod retry;
 mod status;
+mod summary;
+mod workspace;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Client;
+use kube::runtime::reflector::Store;
+use serde_json::Value;
+
+use crate::controller::kind::{CommonStatus, Kind, Note};
+use crate::controller::runner::Guarded;
+use crate::kernel::event::DomainEvent;
+use crate::kernel::journal::{JournalEntry, Transition};
+use crate::kernel::moment::Moment;
+use crate::kernel::outcome::Failure;
+use crate::kernel::plan::Plan;
+use crate::kernel::subject::Subject;
+use crate::ports::executor::Executor;
+use crate::ports::workspaces::{GitRules, SeedLimits};
+use crate::ticket_topology::crd::TicketTopology;
+use crd::{Run, RunStatus};
+
+/// What the settings say about Runs.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    pub rules: GitRules,
+    pub limits: SeedLimits,
+    /// Workspaces are `<root>/<namespace>/<run>/<ticket>`.
+    pub workspace_root: PathBuf,
+    pub cache_root: PathBuf,
+    /// How often the clones of an active Run are looked at.
+    pub inspect_interval: Duration,
+}
+
+/// What the driver of Runs works with.
+pub struct RunKind {
+    pub client: Client,
+    pub topologies: Store<Guarded<TicketTopology>>,
+    pub executor: Arc<dyn Executor>,
+    pub settings: Arc<RunSettings>,
+}
+
+#[async_trait]
+impl Kind for RunKind {
+    type Resource = Run;
+    type Status = RunStatus;
+    type Observed = observe::Observed;
+    type Effect = decide::Effect;
+
+    const NAME: &'static str = "Run";
+    const MANAGER: &'static str = "metawsm-run";
+    const FINALIZER: &'static str = "metawsm.dev/run";
+
+    fn status(object: &Run) -> Option<&RunStatus> {
+        object.status.as_ref()
+    }
+
+    fn spec(object: &Run) -> Value {
+        serde_json::to_value(&object.spec).unwrap_or_default()
+    }
+
+    async fn observe(&self, object: &Arc<Run>, room: usize) -> Result<observe::Observed, Failure> {
+        observe::observe(self, object, room).await
+    }
+
+    fn decide(observed: &observe::Observed, now: Moment) -> Plan<RunStatus, decide::Effect> {
+        decide::decide(observed, now)
+    }
+
+    async fn apply(&self, object: &Run, effect: &decide::Effect) -> Result<(), Failure> {
+        apply::apply(self, object, effect).await
+    }
+
+    fn event_of(subject: &Subject, entry: &JournalEntry) -> Option<DomainEvent> {
+        events::event_of(subject, entry)
+    }
+
+    fn note_of(entry: &JournalEntry) -> Option<Note> {
+        events::note_of(entry)
+    }
+
+    fn vanished() -> Transition {
+        events::deleted(&[], true)
+    }
+}
+
+impl CommonStatus for RunStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
+        &mut self.conditions
+    }
+    fn journal(&self) -> &[JournalEntry] {
+        &self.journal
+    }
+    fn set_journal(&mut self, journal: Vec<JournalEntry>) {
+        self.journal = journal;
+    }
+    fn set_observed_generation(&mut self, generation: i64) {
+        self.observed_generation = Some(generation);
+    }
+}

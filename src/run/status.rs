@@ -165,6 +165,9 @@ pub struct PrepareStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,
+    /// Only a change outside, or a request, can help: it is looked at again now and then, and somebody is needed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stalled: bool,
 }
 
 /// The state of `prepare`.
@@ -218,6 +221,9 @@ pub struct SeedStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,
+    /// Only a change outside, or a request, can help: it is looked at again now and then, and somebody is needed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stalled: bool,
 }
 
 /// The state of `seed`.
@@ -228,4 +234,9 @@ pub enum SeedState {
     Synced,
     Failed,
     Skipped,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(yes: &bool) -> bool {
+    !yes
 }

@@ -167,3 +167,8 @@ pub enum AuthorityKind {
     Repo,
     None,
 }
+
+/// The field manager under which a Run writes its claim, and nothing else.
+pub fn claim_manager(run_uid: &str) -> String {
+    format!("metawsm-run-{run_uid}")
+}

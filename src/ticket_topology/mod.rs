@@ -1,3 +1,109 @@
-//! The TicketTopology kind.
+//! The TicketTopology kind: who owns a ticket's documents.
+//!
+//! ```text
+//! made (by a Run or by hand) ─▶ claimed ─▶ … ─▶ last claim gone ─▶ deleted by itself, if Runs made it
+//! ```
+//!
+//! Claims are written by Runs, each its own; this driver writes all the rest of the status and never a claim.
 
+mod apply;
+mod authority;
 pub mod crd;
+mod decide;
+mod events;
+mod observe;
+mod ownership;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Client;
+use kube::runtime::reflector::Store;
+use serde_json::Value;
+
+use crate::controller::kind::{CommonStatus, Kind, Note};
+use crate::controller::runner::Guarded;
+use crate::kernel::event::DomainEvent;
+use crate::kernel::journal::{JournalEntry, Transition};
+use crate::kernel::moment::Moment;
+use crate::kernel::outcome::Failure;
+use crate::kernel::plan::Plan;
+use crate::kernel::subject::Subject;
+use crate::run::crd::Run;
+use crd::{TicketTopology, TicketTopologyStatus};
+
+/// What the driver of topologies works with.
+pub struct TopologyKind {
+    pub client: Client,
+    pub runs: Store<Guarded<Run>>,
+}
+
+#[async_trait]
+impl Kind for TopologyKind {
+    type Resource = TicketTopology;
+    type Status = TicketTopologyStatus;
+    type Observed = observe::Observed;
+    type Effect = decide::Effect;
+
+    const NAME: &'static str = "TicketTopology";
+    const MANAGER: &'static str = "metawsm-topology";
+    const FINALIZER: &'static str = "metawsm.dev/topology";
+
+    fn status(object: &TicketTopology) -> Option<&TicketTopologyStatus> {
+        object.status.as_ref()
+    }
+
+    fn spec(object: &TicketTopology) -> Value {
+        serde_json::to_value(&object.spec).unwrap_or_default()
+    }
+
+    fn own_part(status: TicketTopologyStatus) -> TicketTopologyStatus {
+        TicketTopologyStatus {
+            claims: Vec::new(),
+            ..status
+        }
+    }
+
+    async fn observe(&self, object: &Arc<TicketTopology>, _room: usize) -> Result<observe::Observed, Failure> {
+        observe::observe(self, object).await
+    }
+
+    fn decide(observed: &observe::Observed, now: Moment) -> Plan<TicketTopologyStatus, decide::Effect> {
+        decide::decide(observed, now)
+    }
+
+    async fn apply(&self, object: &TicketTopology, effect: &decide::Effect) -> Result<(), Failure> {
+        apply::apply(self, object, effect).await
+    }
+
+    fn event_of(subject: &Subject, entry: &JournalEntry) -> Option<DomainEvent> {
+        events::event_of(subject, entry)
+    }
+
+    fn note_of(entry: &JournalEntry) -> Option<Note> {
+        events::note_of(entry)
+    }
+
+    fn vanished() -> Transition {
+        events::deleted(None, true)
+    }
+}
+
+impl CommonStatus for TicketTopologyStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
+        &mut self.conditions
+    }
+    fn journal(&self) -> &[JournalEntry] {
+        &self.journal
+    }
+    fn set_journal(&mut self, journal: Vec<JournalEntry>) {
+        self.journal = journal;
+    }
+    fn set_observed_generation(&mut self, generation: i64) {
+        self.observed_generation = Some(generation);
+    }
+}

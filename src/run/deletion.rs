@@ -1,0 +1,189 @@
+//! How a Run ends by deletion: announced, steps stopped, workspaces cleaned up, claims given back, its end recorded,
+//! and only then gone. Pure. Never blocks on a workspace that cannot be removed: that one is kept and named.
+
+use std::time::Duration;
+
+use kube::ResourceExt as _;
+
+use super::claiming::holds;
+use super::crd::{Phase, Run, RunStatus, WorkspaceStatus};
+use super::decide::Effect;
+use super::events::{self, DELETED};
+use super::observe::Observed;
+use super::plans;
+use crate::kernel::condition::{self, READY, RECONCILING, STALLED, Verdict};
+use crate::kernel::moment::Moment;
+use crate::kernel::plan::{Next, Plan};
+use crate::ports::executor::{StepName, StepState};
+use crate::ports::workspaces::CleanupOutcome;
+
+/// The one word for all of it.
+const DELETING: &str = "Deleting";
+
+/// What a workspace's cleanup came to.
+enum Cleaned {
+    NotStarted,
+    Running,
+    /// Killed in the middle: the same again.
+    Again,
+    Removed,
+    Kept(String),
+}
+
+/// The next move of a Run that is being deleted.
+pub fn deleting(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
+    let run = observed.run.as_ref();
+    let mut status = run.status.clone().unwrap_or_default();
+    let announced = status.phase == Some(Phase::Stopping);
+    let recorded = status.journal.last().is_some_and(|e| e.kind == DELETED);
+    let mut plan = |effects, transitions, release, next, message: &str| {
+        status.conditions = conditions(run, &status, message, now);
+        Plan {
+            effects,
+            status: status.clone(),
+            transitions,
+            release,
+            next,
+            reason: DELETING,
+        }
+    };
+    if recorded {
+        return plan(
+            vec![Effect::ForgetSteps],
+            vec![],
+            true,
+            Next::Settled,
+            "the end is recorded; the Run goes",
+        );
+    }
+    if !announced {
+        let transition = events::phase_changed(run.status.as_ref().and_then(|s| s.phase), Phase::Stopping, DELETING);
+        let mut first = plan(
+            vec![],
+            vec![transition],
+            false,
+            Next::Settled,
+            "stopping the Run's steps",
+        );
+        first.status.phase = Some(Phase::Stopping);
+        return first;
+    }
+    let cleaned: Vec<_> = status_workspaces(run)
+        .iter()
+        .map(|w| (w, cleaned(observed, w)))
+        .collect();
+    if cleaned
+        .iter()
+        .all(|(_, c)| matches!(c, Cleaned::Removed | Cleaned::Kept(_)))
+    {
+        let claims = releases(observed);
+        if claims.is_empty() {
+            let kept: Vec<_> = cleaned.iter().filter_map(|(w, c)| kept(w, c)).collect();
+            return plan(
+                vec![],
+                vec![events::deleted(&kept, false)],
+                false,
+                Next::Settled,
+                "recording the end",
+            );
+        }
+        return plan(
+            claims,
+            vec![],
+            false,
+            Next::After(Duration::from_secs(1)),
+            "giving back the claims",
+        );
+    }
+    let mut effects = vec![Effect::StopSteps];
+    effects.extend(cleaned.iter().flat_map(|(w, c)| clean(observed, w, c)));
+    let running = cleaned
+        .iter()
+        .all(|(_, c)| !matches!(c, Cleaned::NotStarted | Cleaned::Again));
+    let effects = if running { vec![] } else { effects };
+    plan(
+        effects,
+        vec![],
+        false,
+        Next::After(Duration::from_secs(1)),
+        "removing the workspaces",
+    )
+}
+
+fn status_workspaces(run: &Run) -> &[WorkspaceStatus] {
+    run.status.as_ref().map(|s| s.workspaces.as_slice()).unwrap_or_default()
+}
+
+fn cleaned(observed: &Observed, workspace: &WorkspaceStatus) -> Cleaned {
+    match observed.steps.get(&workspace.name).and_then(|s| s.cleanup.as_ref()) {
+        None | Some(StepState::NotStarted) => Cleaned::NotStarted,
+        Some(StepState::Running { .. }) => Cleaned::Running,
+        Some(StepState::Failed { error, .. }) if error.reason == "Killed" => Cleaned::Again,
+        Some(StepState::Failed { error, .. }) => Cleaned::Kept(format!("{}: {}", workspace.path, error.message)),
+        Some(StepState::Succeeded { outcome, .. }) => match serde_json::from_value::<CleanupOutcome>(outcome.clone()) {
+            Ok(CleanupOutcome {
+                set_aside: Some(path),
+                why,
+            }) => Cleaned::Kept(format!("{} ({})", path.display(), why.unwrap_or_default())),
+            Ok(CleanupOutcome { set_aside: None, .. }) => Cleaned::Removed,
+            Err(error) => Cleaned::Kept(format!("{}: {error}", workspace.path)),
+        },
+    }
+}
+
+fn kept(workspace: &WorkspaceStatus, cleaned: &Cleaned) -> Option<String> {
+    match cleaned {
+        Cleaned::Kept(what) => Some(format!("{}: {what}", workspace.ticket)),
+        Cleaned::NotStarted | Cleaned::Running | Cleaned::Again | Cleaned::Removed => None,
+    }
+}
+
+fn clean(observed: &Observed, workspace: &WorkspaceStatus, cleaned: &Cleaned) -> Vec<Effect> {
+    let (name, step) = (workspace.name.clone(), StepName::Cleanup);
+    let plan = serde_json::to_value(plans::cleanup(&observed.run, workspace, &observed.settings)).unwrap_or_default();
+    let start = Effect::Start {
+        workspace: name.clone(),
+        step,
+        attempt: 1,
+        plan,
+    };
+    match cleaned {
+        Cleaned::NotStarted => vec![start],
+        Cleaned::Again => vec![
+            Effect::Forget {
+                workspace: name,
+                step,
+                attempt: 1,
+            },
+            start,
+        ],
+        Cleaned::Running | Cleaned::Removed | Cleaned::Kept(_) => vec![],
+    }
+}
+
+fn releases(observed: &Observed) -> Vec<Effect> {
+    let held = observed.topologies.values().filter(|t| holds(&observed.run, t));
+    held.map(|t| Effect::Release { topology: t.name_any() }).collect()
+}
+
+fn conditions(
+    run: &Run,
+    status: &RunStatus,
+    message: &str,
+    now: Moment,
+) -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
+    let mut out = vec![
+        Verdict::new(READY, false, DELETING, message),
+        Verdict::new(RECONCILING, true, DELETING, message),
+        Verdict::new(STALLED, false, "NotStalled", ""),
+    ];
+    out.extend(
+        [
+            super::summary::TOPOLOGY_ACCEPTED,
+            super::summary::WORKSPACES_READY,
+            super::summary::DOCS_SEEDED,
+        ]
+        .map(|kind| Verdict::new(kind, false, DELETING, "")),
+    );
+    condition::settle(&status.conditions, out, run.metadata.generation.unwrap_or(0), now)
+}

@@ -1,0 +1,120 @@
+//! Reads all that a Run's decision may know: the topologies of its tickets, and its steps. Decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
+
+use super::RunKind;
+use super::RunSettings;
+use super::crd::{PrepareState, Run, SeedState, WorkspaceStatus};
+use crate::kernel::outcome::Failure;
+use crate::kernel::ticket::topology_name;
+use crate::ports::executor::{StepKey, StepName, StepState};
+use crate::ticket_topology::crd::TicketTopology;
+
+/// All that `decide` may know.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    pub run: Arc<Run>,
+    /// By name of the topology; tickets without one are missing.
+    pub topologies: BTreeMap<String, Arc<TicketTopology>>,
+    /// By name of the workspace.
+    pub steps: BTreeMap<String, Steps>,
+    pub settings: Arc<RunSettings>,
+    /// How many transitions the journal can take now.
+    pub room: usize,
+}
+
+/// The steps of one workspace that matter now; the others are `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Steps {
+    pub prepare: Option<StepState>,
+    pub seed: Option<StepState>,
+    pub inspect: Option<StepState>,
+    pub cleanup: Option<StepState>,
+}
+
+/// Names a step of a Run's workspace.
+pub fn step_key(run: &Run, workspace: &str, step: StepName, attempt: i32) -> StepKey {
+    StepKey {
+        namespace: run.namespace().unwrap_or_default(),
+        run: run.name_any(),
+        run_uid: run.uid().unwrap_or_default(),
+        workspace: workspace.to_owned(),
+        step,
+        attempt,
+    }
+}
+
+/// Looks at everything once.
+pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<Observed, Failure> {
+    let namespace = object.namespace().unwrap_or_default();
+    let mut topologies = BTreeMap::new();
+    for name in object.spec.tickets.iter().map(|t| topology_name(t)) {
+        if let Some(found) = kind.topologies.get(&ObjectRef::new(&name).within(&namespace)) {
+            match &found.0 {
+                Ok(topology) => drop(topologies.insert(name, Arc::new(topology.clone()))),
+                // A Run that goes must not hang on what it cannot read.
+                Err(_) if object.metadata.deletion_timestamp.is_some() => {}
+                Err(error) => {
+                    let message = format!("TicketTopology '{name}' cannot be read: {error}; correct or delete it");
+                    return Err(Failure::Stalled {
+                        reason: "TopologyUndecodable",
+                        message,
+                    });
+                }
+            }
+        }
+    }
+    let workspaces = object
+        .status
+        .as_ref()
+        .map(|s| s.workspaces.as_slice())
+        .unwrap_or_default();
+    let deleting = object.metadata.deletion_timestamp.is_some();
+    let mut steps = BTreeMap::new();
+    for workspace in workspaces {
+        steps.insert(workspace.name.clone(), look(kind, object, workspace, deleting).await?);
+    }
+    Ok(Observed {
+        run: object.clone(),
+        topologies,
+        steps,
+        settings: kind.settings.clone(),
+        room,
+    })
+}
+
+async fn look(kind: &RunKind, run: &Run, workspace: &WorkspaceStatus, deleting: bool) -> Result<Steps, Failure> {
+    let prepared = workspace.prepare.state == PrepareState::Ready;
+    let seeding = matches!(workspace.seed.state, SeedState::Pending | SeedState::Failed);
+    let see = async |step, attempt, wanted: bool| -> Result<Option<StepState>, Failure> {
+        if !wanted {
+            return Ok(None);
+        }
+        let key = step_key(run, &workspace.name, step, attempt);
+        kind.executor
+            .look(&key)
+            .await
+            .map(Some)
+            .map_err(|e| Failure::Retry(e.to_string()))
+    };
+    Ok(Steps {
+        prepare: see(
+            StepName::Prepare,
+            workspace.prepare.attempts + 1,
+            !prepared && !deleting,
+        )
+        .await?,
+        seed: see(
+            StepName::Seed,
+            workspace.seed.attempts + 1,
+            prepared && seeding && !deleting,
+        )
+        .await?,
+        inspect: see(StepName::Inspect, 1, prepared && !seeding && !deleting).await?,
+        cleanup: see(StepName::Cleanup, 1, deleting).await?,
+    })
+}

@@ -1,0 +1,235 @@
+//! What to do next about one workspace: clones, then documents, then looking at it now and then. Pure.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::RunSettings;
+use super::crd::{DocSeedMode, PrepareState, Run, SeedState, WorkspaceRepo, WorkspaceStatus};
+use super::decide::Effect;
+use super::home::Home;
+use super::observe::Steps;
+use super::{events, plans, retry};
+use crate::kernel::journal::{Transition, cut};
+use crate::kernel::moment::Moment;
+use crate::ports::executor::{StepError, StepName, StepState};
+use crate::ports::workspaces::{InspectOutcome, PrepareOutcome, SeedOutcome};
+
+/// What everything about one workspace is decided on.
+pub struct Ground<'a> {
+    pub run: &'a Run,
+    pub home: &'a Home,
+    pub steps: &'a Steps,
+    pub settings: &'a RunSettings,
+    pub now: Moment,
+    /// Start nothing new.
+    pub suspended: bool,
+}
+
+/// The next move of one workspace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advance {
+    pub status: WorkspaceStatus,
+    pub effects: Vec<Effect>,
+    pub transitions: Vec<Transition>,
+    /// Something is due after this time.
+    pub due: Option<Duration>,
+    /// What a long step says about itself.
+    pub progress: Option<String>,
+}
+
+/// The longest message of a step that is kept.
+const MESSAGE: usize = 1024;
+
+/// Decides the next move.
+pub fn advance(workspace: &WorkspaceStatus, ground: &Ground<'_>) -> Advance {
+    let mut next = Advance {
+        status: workspace.clone(),
+        effects: vec![],
+        transitions: vec![],
+        due: None,
+        progress: None,
+    };
+    match (workspace.prepare.state, workspace.seed.state) {
+        (PrepareState::Pending | PrepareState::Failed, _) => prepare(&mut next, ground),
+        (PrepareState::Ready, SeedState::Pending | SeedState::Failed) => seed(&mut next, ground),
+        (PrepareState::Ready, SeedState::Synced | SeedState::Skipped) => inspect(&mut next, ground),
+    }
+    next
+}
+
+/// What became of a step that was looked at.
+enum Seen<T> {
+    Nothing,
+    Start,
+    Done(T),
+    Failed(StepError),
+}
+
+/// Reads a step; an outcome that cannot be read counts as a failure, for it would stay unreadable.
+fn read<T: DeserializeOwned>(state: Option<&StepState>, next: &mut Advance) -> Seen<T> {
+    match state {
+        None => Seen::Nothing,
+        Some(StepState::NotStarted) => Seen::Start,
+        Some(StepState::Running { progress, .. }) => {
+            next.progress.clone_from(progress);
+            Seen::Nothing
+        }
+        Some(StepState::Succeeded { outcome, .. }) => match serde_json::from_value(outcome.clone()) {
+            Ok(outcome) => Seen::Done(outcome),
+            Err(error) => Seen::Failed(StepError {
+                reason: "OutcomeUnreadable".to_owned(),
+                message: format!("the step's outcome cannot be read: {error}"),
+                retriable: true,
+            }),
+        },
+        Some(StepState::Failed { error, .. }) => Seen::Failed(error.clone()),
+    }
+}
+
+/// Starts an attempt if its time has come, else says when.
+fn start(next: &mut Advance, ground: &Ground<'_>, wait: Duration, step: StepName, attempt: i32, plan: Option<Value>) {
+    if ground.suspended {
+        return;
+    }
+    if wait > Duration::ZERO {
+        next.due = Some(wait);
+    } else if let Some(plan) = plan {
+        next.effects.push(Effect::Start {
+            workspace: next.status.name.clone(),
+            step,
+            attempt,
+            plan,
+        });
+    }
+}
+
+fn prepare(next: &mut Advance, ground: &Ground<'_>) {
+    let now = ground.now;
+    match read::<PrepareOutcome>(ground.steps.prepare.as_ref(), next) {
+        Seen::Nothing => {}
+        Seen::Start => {
+            let p = &next.status.prepare;
+            let (attempt, wait) = (p.attempts + 1, retry::wait(p.attempts, p.stalled, p.at, now));
+            let plan = serde_json::to_value(plans::prepare(ground.run, &next.status, ground.settings)).ok();
+            start(next, ground, wait, StepName::Prepare, attempt, plan);
+        }
+        Seen::Done(outcome) => {
+            let repos = outcome.repos.into_iter().map(|r| WorkspaceRepo {
+                name: r.name,
+                head_commit: Some(r.base_commit.clone()),
+                base_commit: r.base_commit,
+                dirty: false,
+                problem: None,
+            });
+            next.status.repos = repos.collect();
+            let p = &mut next.status.prepare;
+            (p.state, p.stalled, p.reason, p.message) = (PrepareState::Ready, false, None, None);
+            (p.attempts, p.at) = (p.attempts + 1, Some(now));
+            if ground.run.spec.doc_seed_mode == DocSeedMode::None {
+                next.status.seed.state = SeedState::Skipped;
+            }
+            next.transitions.push(events::prepared(&next.status));
+        }
+        Seen::Failed(error) => {
+            let p = &mut next.status.prepare;
+            let news = p.reason.as_deref() != Some(&error.reason);
+            (p.state, p.stalled) = (PrepareState::Failed, !error.retriable);
+            (p.reason, p.message) = (Some(cut(&error.reason, 63)), Some(cut(&error.message, MESSAGE)));
+            (p.attempts, p.at) = (p.attempts + 1, Some(now));
+            next.due = Some(retry::wait(p.attempts, p.stalled, p.at, now));
+            if news {
+                next.transitions.push(events::prepare_failed(&next.status));
+            }
+        }
+    }
+}
+
+fn seed(next: &mut Advance, ground: &Ground<'_>) {
+    let now = ground.now;
+    match read::<SeedOutcome>(ground.steps.seed.as_ref(), next) {
+        Seen::Nothing => {}
+        Seen::Start => {
+            let s = &next.status.seed;
+            let (attempt, wait) = (s.attempts + 1, retry::wait(s.attempts, s.stalled, s.at, now));
+            let due = if s.state == SeedState::Pending {
+                Duration::ZERO
+            } else {
+                wait
+            };
+            let plan = plans::seed(ground.run, ground.home, &next.status, ground.settings);
+            start(
+                next,
+                ground,
+                due,
+                StepName::Seed,
+                attempt,
+                plan.and_then(|p| serde_json::to_value(p).ok()),
+            );
+        }
+        Seen::Done(outcome) => {
+            let s = &mut next.status.seed;
+            (s.state, s.stalled, s.reason, s.message) = (SeedState::Synced, false, None, None);
+            (s.attempts, s.at, s.synced_at) = (s.attempts + 1, Some(now), Some(now));
+            (s.files, s.bytes) = (Some(outcome.files), Some(outcome.bytes));
+            (s.revision, s.source_commit) = (Some(outcome.revision), outcome.source_commit);
+            s.commit = outcome.commit.or(s.commit.take());
+            next.transitions
+                .push(events::seeded(&next.status, &outcome.directory, outcome.bootstrapped));
+        }
+        Seen::Failed(error) => {
+            let s = &mut next.status.seed;
+            let news = s.reason.as_deref() != Some(&error.reason);
+            (s.state, s.stalled) = (SeedState::Failed, !error.retriable);
+            (s.reason, s.message) = (Some(cut(&error.reason, 63)), Some(cut(&error.message, MESSAGE)));
+            (s.attempts, s.at) = (s.attempts + 1, Some(now));
+            next.due = Some(retry::wait(s.attempts, s.stalled, s.at, now));
+            if news {
+                next.transitions.push(events::seed_failed(&next.status));
+            }
+        }
+    }
+}
+
+/// Looks at the clones once per interval. What it sees is shown, and nothing but a change writes.
+fn inspect(next: &mut Advance, ground: &Ground<'_>) {
+    let ended = match ground.steps.inspect.as_ref() {
+        Some(StepState::Succeeded { at, .. } | StepState::Failed { at, .. }) => Some(*at),
+        Some(StepState::NotStarted | StepState::Running { .. }) | None => None,
+    };
+    match read::<InspectOutcome>(ground.steps.inspect.as_ref(), next) {
+        Seen::Nothing => return,
+        Seen::Start => {
+            let plan = serde_json::to_value(plans::inspect(&next.status, ground.settings)).ok();
+            return start(next, ground, Duration::ZERO, StepName::Inspect, 1, plan);
+        }
+        Seen::Done(outcome) => {
+            for seen in outcome.repos {
+                if let Some(repo) = next.status.repos.iter_mut().find(|r| r.name == seen.name) {
+                    (repo.head_commit, repo.dirty) = (seen.head_commit, seen.dirty);
+                    repo.problem = seen.problem.map(|p| cut(&p, MESSAGE));
+                }
+            }
+        }
+        Seen::Failed(error) => {
+            let problem = Some(cut(&format!("{}: {}", error.reason, error.message), MESSAGE));
+            next.status
+                .repos
+                .iter_mut()
+                .for_each(|r| r.problem.clone_from(&problem));
+        }
+    }
+    let age = ended.map_or(Duration::ZERO, |at| ground.now.since(at));
+    let left = ground.settings.inspect_interval.saturating_sub(age);
+    next.due = Some(left);
+    if left == Duration::ZERO && !ground.suspended {
+        let workspace = next.status.name.clone();
+        next.effects.push(Effect::Forget {
+            workspace,
+            step: StepName::Inspect,
+            attempt: 1,
+        });
+        next.due = Some(Duration::from_millis(100));
+    }
+}

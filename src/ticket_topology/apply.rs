@@ -1,0 +1,45 @@
+//! A topology's effects on the outside world, each harmless to repeat.
+
+use kube::ResourceExt as _;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use serde_json::json;
+
+use super::TopologyKind;
+use super::crd::{TicketTopology, claim_manager};
+use super::decide::Effect;
+use crate::kernel::outcome::Failure;
+
+/// Performs one effect.
+pub async fn apply(kind: &TopologyKind, object: &TicketTopology, effect: &Effect) -> Result<(), Failure> {
+    let api: Api<TicketTopology> = Api::namespaced(kind.client.clone(), &object.namespace().unwrap_or_default());
+    let name = object.name_any();
+    let done = match effect {
+        Effect::ReleaseAbandoned { run_uid } => {
+            let body = json!({
+                "apiVersion": "metawsm.dev/v1alpha1", "kind": "TicketTopology",
+                "metadata": { "name": name },
+            });
+            let params = PatchParams::apply(&claim_manager(run_uid)).force();
+            api.patch_status(&name, &params, &Patch::Apply(body)).await.map(drop)
+        }
+        Effect::Delete => {
+            let preconditions = Preconditions {
+                uid: object.uid(),
+                resource_version: object.resource_version(),
+            };
+            let params = DeleteParams {
+                preconditions: Some(preconditions),
+                ..DeleteParams::default()
+            };
+            api.delete(&name, &params).await.map(drop)
+        }
+    };
+    match done {
+        Ok(()) => Ok(()),
+        Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_not_found() => Err(Failure::Quiet(format!(
+            "topology changed meanwhile: {}",
+            answer.message
+        ))),
+        Err(error) => Err(Failure::Retry(format!("failed to change topology '{name}': {error}"))),
+    }
+}

@@ -1,0 +1,87 @@
+//! What a topology's transitions are, and what they mean to the world. Pure.
+
+use serde_json::{Value, json};
+
+use super::crd::{Authority, Owner};
+use crate::controller::kind::Note;
+use crate::kernel::actor::Actor;
+use crate::kernel::event::DomainEvent;
+use crate::kernel::journal::{JournalEntry, Transition};
+use crate::kernel::subject::Subject;
+
+/// Another copy of the documents is the truth now.
+pub const AUTHORITY_CHANGED: &str = "AuthorityChanged";
+/// Another Run's workspace is authoritative.
+pub const OWNER_CHANGED: &str = "OwnerChanged";
+/// The topology is gone.
+pub const DELETED: &str = "Deleted";
+
+fn transition(kind: &'static str, cause: &str, facts: Value) -> Transition {
+    let Value::Object(mut facts) = facts else {
+        return transition(kind, cause, json!({}));
+    };
+    facts.retain(|_, v| !v.is_null());
+    Transition {
+        kind,
+        facts,
+        actor: Actor::system(),
+        cause: Some(cause.to_owned()),
+    }
+}
+
+/// The authority moved.
+pub fn authority_changed(ticket: &str, from: Option<&Authority>, to: &Authority) -> Transition {
+    let facts = json!({ "ticket": ticket, "from": from.map(|a| a.kind), "to": to.kind, "reason": to.reason });
+    transition(AUTHORITY_CHANGED, &to.reason, facts)
+}
+
+/// The owner changed.
+pub fn owner_changed(ticket: &str, from: Option<&Owner>, to: Option<&Owner>) -> Transition {
+    let facts = json!({ "ticket": ticket, "from": from.map(|o| &o.run_name), "to": to.map(|o| &o.run_name) });
+    let cause = if to.is_some() { "OldestClaim" } else { "LastClaimGone" };
+    transition(OWNER_CHANGED, cause, facts)
+}
+
+/// The topology goes; `inferred` where nobody saw it going.
+pub fn deleted(ticket: Option<&str>, inferred: bool) -> Transition {
+    let facts = json!({ "ticket": ticket, "inferred": inferred.then_some(true) });
+    transition(DELETED, if inferred { "Vanished" } else { "Deleted" }, facts)
+}
+
+/// The event of an entry.
+pub fn event_of(subject: &Subject, entry: &JournalEntry) -> Option<DomainEvent> {
+    let event_type = match entry.kind.as_str() {
+        AUTHORITY_CHANGED => "topology.authority.changed",
+        DELETED => "topology.deleted",
+        _ => return None,
+    };
+    let ticket = entry.facts.get("ticket").and_then(Value::as_str).map(str::to_owned);
+    Some(DomainEvent {
+        ticket,
+        ..DomainEvent::of(subject, entry, event_type)
+    })
+}
+
+/// The Kubernetes Event of an entry.
+pub fn note_of(entry: &JournalEntry) -> Option<Note> {
+    let fact = |name: &str| {
+        entry
+            .facts
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("none")
+            .to_owned()
+    };
+    let text = match entry.kind.as_str() {
+        AUTHORITY_CHANGED => format!("authority is {} now ({})", fact("to"), fact("reason")),
+        OWNER_CHANGED => format!("owner is {} now", fact("to")),
+        _ => return None,
+    };
+    let reason = entry.cause.clone().unwrap_or_default();
+    Some(Note {
+        warning: false,
+        reason,
+        action: entry.kind.clone(),
+        text,
+    })
+}

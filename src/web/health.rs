@@ -1,0 +1,95 @@
+//! `/livez`, `/readyz` and `/metrics`. Tells the state of the process; changes nothing.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+
+/// What must be true before the process is ready; each part is named and told.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<Mutex<BTreeMap<&'static str, bool>>>);
+
+impl Readiness {
+    /// Says whether a part is ready; a part that was never named does not count.
+    pub fn set(&self, part: &'static str, ready: bool) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(part, ready);
+    }
+
+    fn report(&self) -> (bool, String) {
+        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: Vec<_> = parts
+            .iter()
+            .map(|(p, ok)| format!("[{}] {p}", if *ok { '+' } else { '-' }))
+            .collect();
+        (
+            !parts.is_empty() && parts.values().all(|ok| *ok),
+            lines.join("\n") + "\n",
+        )
+    }
+}
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct Health {
+    pub readiness: Readiness,
+    pub registry: Arc<Registry>,
+}
+
+/// Serves until `stop` comes true.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    health: Health,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let routes = Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(health);
+    axum::serve(listener, routes).with_graceful_shutdown(stop).await
+}
+
+async fn ready(State(health): State<Health>) -> impl IntoResponse {
+    let (ready, report) = health.readiness.report();
+    (
+        if ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        },
+        report,
+    )
+}
+
+async fn metrics(State(health): State<Health>) -> impl IntoResponse {
+    let mut body = String::new();
+    match encode(&mut body, &health.registry) {
+        Ok(()) => (
+            StatusCode::OK,
+            [(
+                header::CONTENT_TYPE,
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            )],
+            body,
+        ),
+        Err(error) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            [(header::CONTENT_TYPE, "text/plain")],
+            error.to_string(),
+        ),
+    }
+}

@@ -1,0 +1,3 @@
+//! What is served over HTTP. Reads only; never imports the controller.
+
+pub mod health;
