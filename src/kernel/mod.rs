@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod canonical;
+pub mod envelope;
 pub mod event;
 pub mod journal;
 pub mod moment;
