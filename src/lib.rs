@@ -10,12 +10,19 @@
 //! Directions of imports, checked by `tests/architecture.rs`: `main → app → kinds → controller → ports → kernel`.
 #![forbid(unsafe_code)]
 
+pub mod adapters;
+pub mod app;
+pub mod cli;
+pub mod command_line;
 pub mod controller;
 pub mod crds;
 pub mod kernel;
 pub mod ports;
+pub mod relay;
 pub mod run;
 pub mod settings;
+pub mod steps;
+pub mod tasks;
 pub mod telemetry;
 pub mod ticket_topology;
 pub mod web;

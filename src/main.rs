@@ -1,3 +1,12 @@
-fn main() -> anyhow::Result<()> {
-    metawsm::crds::write_to(std::path::Path::new("crds"))
+//! Parses arguments and hands over. May not decide anything.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    metawsm::command_line::Arguments::parse().run().unwrap_or_else(|error| {
+        eprintln!("metawsm: {error:#}");
+        ExitCode::FAILURE
+    })
 }

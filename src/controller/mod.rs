@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod policy;
 pub mod report;
 pub mod runner;
+pub mod schema;
 pub mod status;
 mod undecodable;
 pub mod vanished;

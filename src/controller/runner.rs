@@ -43,7 +43,7 @@ const TELL_FROM: u32 = 3;
 /// The watch of a kind: prunes what nobody reads, fills the cache, lets `tap` see each object, then feeds the driver.
 pub fn watch<R>(
     client: Client,
-    namespace: Option<&str>,
+    namespace: Option<String>,
     writer: Writer<Guarded<R>>,
     tap: impl Fn(&Guarded<R>) + Send + 'static,
 ) -> impl Stream<Item = Result<Guarded<R>, watcher::Error>> + Send
@@ -57,7 +57,7 @@ where
         + 'static,
 {
     let api: Api<Guarded<R>> = match namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
+        Some(namespace) => Api::namespaced(client, &namespace),
         None => Api::all(client),
     };
     let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);

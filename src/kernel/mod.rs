@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod canonical;
 pub mod condition;
+pub mod envelope;
 pub mod event;
 pub mod journal;
 pub mod moment;

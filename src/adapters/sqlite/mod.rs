@@ -1,0 +1,182 @@
+//! The history in one SQLite file: a writer task, read-only connections beside it, and the ports over both.
+//! May not decide anything about objects; no reconcile reads what is here.
+
+mod adopt;
+mod chain;
+mod event_row;
+mod failure;
+mod log;
+mod open;
+mod read;
+mod record;
+mod verify;
+mod writer;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::SqlitePool;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use self::failure::words;
+use self::writer::{Answer, Change, Command, Writer};
+use crate::ports::clock::Clock;
+use crate::ports::journal::{Journal, JournalError, Record, Recorded, Vanished};
+use crate::ports::outbox::{LogIdentity, LogState, Outbox, OutboxRow, StreamPosition, WindowEvent};
+use crate::ports::read_model::{AuditFilter, AuditLine, ReadModel, Verdict};
+
+/// The history, open for writing. One per process and file.
+pub struct History {
+    commands: mpsc::Sender<Command>,
+    readers: HistoryReader,
+    appended: Arc<Notify>,
+}
+
+/// The history, open for reading only; also beside a running controller.
+pub struct HistoryReader {
+    pool: SqlitePool,
+}
+
+impl History {
+    /// Opens the file, makes it where it is missing, brings its schema up, begins a log in a new one.
+    ///
+    /// # Errors
+    /// The file cannot be made, opened or migrated, or a newer version wrote it.
+    pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, JournalError> {
+        let pool = open::writer(path).await?;
+        log::begin_first_log(&pool, clock.now())
+            .await
+            .map_err(|error| words(&error))?;
+        let readers = HistoryReader::open(path).await?;
+        let appended = Arc::new(Notify::new());
+        let (commands, queue) = mpsc::channel(writer::QUEUE);
+        let writer = Writer {
+            pool,
+            clock,
+            appended: appended.clone(),
+        };
+        tokio::spawn(writer.work(queue));
+        Ok(Self {
+            commands,
+            readers,
+            appended,
+        })
+    }
+
+    /// Finishes what was asked for, then closes the file. Later calls fail.
+    ///
+    /// # Errors
+    /// It was closed before.
+    pub async fn close(&self) -> Result<(), JournalError> {
+        let closed = self.ask(Command::Close).await;
+        self.readers.pool.close().await;
+        closed
+    }
+
+    async fn change<T>(&self, change: impl FnOnce(Answer<T>) -> Change) -> Result<T, JournalError> {
+        self.ask(|answer| Command::Change(change(answer))).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, JournalError> {
+        let (answer, answered) = oneshot::channel();
+        let ended = || JournalError("the history was closed".to_owned());
+        self.commands.send(command(answer)).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+}
+
+impl HistoryReader {
+    /// Opens an existing file; makes none.
+    ///
+    /// # Errors
+    /// The file is missing, cannot be opened, or another version wrote it.
+    pub async fn open(path: &Path) -> Result<Self, JournalError> {
+        Ok(Self {
+            pool: open::readers(path).await?,
+        })
+    }
+}
+
+#[async_trait]
+impl Journal for History {
+    async fn record(&self, record: Record) -> Result<Recorded, JournalError> {
+        self.ask(|answer| Command::Record(Box::new(record), answer)).await
+    }
+
+    async fn vanished(
+        &self,
+        kind: &str,
+        namespaces: &[String],
+        alive: &HashSet<String>,
+    ) -> Result<Vec<Vanished>, JournalError> {
+        read::vanished(&self.readers.pool, kind, namespaces, alive).await
+    }
+}
+
+#[async_trait]
+impl Outbox for History {
+    async fn log_state(&self) -> Result<LogState, JournalError> {
+        log::state(&self.readers.pool).await.map_err(|error| words(&error))
+    }
+
+    async fn begin_log(&self, after_ms: i64) -> Result<LogIdentity, JournalError> {
+        self.change(|answer| Change::BeginLog(after_ms, answer)).await
+    }
+
+    async fn pending(&self, limit: u32) -> Result<Vec<OutboxRow>, JournalError> {
+        let rows = log::pending(&self.readers.pool, limit)
+            .await
+            .map_err(|error| words(&error))?;
+        rows.into_iter()
+            .map(|row| row.into_outbox_row().map_err(JournalError))
+            .collect()
+    }
+
+    async fn mark_sent(&self, last: StreamPosition) -> Result<(), JournalError> {
+        self.change(|answer| Change::MarkSent(last, answer)).await
+    }
+
+    async fn rewind(&self, after: Option<StreamPosition>) -> Result<i64, JournalError> {
+        self.change(|answer| Change::Rewind(after, answer)).await
+    }
+
+    async fn adopt(&self, events: Vec<WindowEvent>) -> Result<u64, JournalError> {
+        self.change(|answer| Change::Adopt(events, answer)).await
+    }
+
+    async fn appended(&self) {
+        self.appended.notified().await;
+    }
+}
+
+#[async_trait]
+impl ReadModel for History {
+    async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>, JournalError> {
+        self.readers.audit(filter).await
+    }
+
+    async fn verify_audit(&self) -> Result<Verdict, JournalError> {
+        self.readers.verify_audit().await
+    }
+
+    async fn verify_database(&self) -> Result<Verdict, JournalError> {
+        self.readers.verify_database().await
+    }
+}
+
+#[async_trait]
+impl ReadModel for HistoryReader {
+    async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>, JournalError> {
+        read::audit(&self.pool, filter).await
+    }
+
+    async fn verify_audit(&self) -> Result<Verdict, JournalError> {
+        verify::audit(&self.pool).await.map_err(|error| words(&error))
+    }
+
+    async fn verify_database(&self) -> Result<Verdict, JournalError> {
+        verify::database(&self.pool).await.map_err(|error| words(&error))
+    }
+}

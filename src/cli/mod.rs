@@ -1,0 +1,5 @@
+//! The command line: every command, what it opens, and its exit code. Commands for people read through ports.
+
+pub mod args;
+pub mod commands;
+mod printer;

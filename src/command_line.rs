@@ -1,0 +1,71 @@
+//! Which command is which: hands each to the part of the program that does it, with what it needs opened.
+//! May not do any of the work.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::adapters::sqlite::HistoryReader;
+use crate::cli::commands::{audit::AuditArgs, db::DbArgs};
+use crate::settings::ControllerArgs;
+use crate::steps::command::{StepArgs, SuperviseArgs, run_step, run_supervise};
+use crate::{app, crds};
+
+/// metawsm for Kubernetes: who owns a ticket's documents, and who waits for an answer.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 120)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the controller
+    Controller(Box<ControllerArgs>),
+    /// Show and verify the audit log
+    Audit(AuditArgs),
+    /// Look after the database
+    Db(DbArgs),
+    /// Write the CustomResourceDefinitions of this version
+    Crd {
+        /// Folder to write them into, a file each
+        #[arg(long, default_value = "crds")]
+        dir: PathBuf,
+    },
+    /// Do one step of a workspace; called by the controller
+    #[command(hide = true)]
+    Step(StepArgs),
+    /// Stand over one step; called by the controller
+    #[command(hide = true)]
+    Supervise(SuperviseArgs),
+}
+
+impl Arguments {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// Why it could not be done.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Controller(args) => in_runtime(app::controller(*args)).map(|()| ExitCode::SUCCESS),
+            Command::Audit(audit) => in_runtime(async { audit.run(&history(audit.database()).await?).await }),
+            Command::Db(db) => in_runtime(async { db.run(&history(db.database()).await?).await }),
+            Command::Crd { dir } => crds::write_to(&dir).map(|()| ExitCode::SUCCESS),
+            Command::Step(step) => Ok(run_step(&step)),
+            Command::Supervise(supervise) => Ok(run_supervise(&supervise)),
+        }
+    }
+}
+
+fn in_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+async fn history(path: &Path) -> anyhow::Result<HistoryReader> {
+    Ok(HistoryReader::open(path).await?)
+}

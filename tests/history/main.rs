@@ -1,0 +1,10 @@
+//! The history against real files and a real Redis: what is recorded is never lost, doubled or out of order.
+
+mod commands;
+mod mirroring;
+mod recording;
+mod recovering;
+mod redis_server;
+mod relaying;
+mod stage;
+mod verifying;
