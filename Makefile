@@ -1,0 +1,54 @@
+# What people do with this project, each by one word. Works from a bare clone: whatever is missing gets installed or built,
+# or the command that installs it is named.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help build test lint generate demo up down bench clean
+
+PROFILE ?= dev
+WITH := tests/control-plane/with
+SCRIPTS := $(wildcard scripts/*) .ci/run $(filter-out %.yaml %/etcd %/kubernetes,$(wildcard tests/control-plane/*))
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the metawsm binary (PROFILE=release for the optimised one)
+	@tests/control-plane/ensure-tools cargo cc
+	cargo build --locked --profile $(PROFILE)
+
+test: ## run all tests, the same that CI runs, on a real API server and a real Redis
+	@tests/control-plane/ensure-tools
+	cargo build --locked
+	cargo test --locked --no-run
+	$(WITH) cargo test --locked
+	tests/watermill/run test
+
+lint: ## formatting, clippy without warnings, shell and Go checks, CRDs as generated
+	@tests/control-plane/ensure-tools cargo cc go git shellcheck
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	tests/watermill/run lint
+	shellcheck $(SCRIPTS)
+	@fresh=$$(mktemp -d) && trap "rm -rf '$$fresh'" EXIT && echo "cargo run --locked -- crd --dir $$fresh" && \
+	  cargo run --locked -- crd --dir "$$fresh" && { diff -ru crds "$$fresh" || \
+	  { echo "crds/ is not what the source generates: run 'make generate' and commit the result"; exit 1; }; }
+
+generate: ## write crds/ from the source
+	cargo run --locked -- crd --dir crds
+
+demo: ## show everything on this machine, from nothing; stays up (DEMO_ONCE=1: check its own outcome and leave)
+	scripts/demo
+
+up: ## start control plane, Redis and controller in the background (.run/kubeconfig, .run/env)
+	scripts/up
+
+down: ## stop what 'up' and 'demo' started; their data stays in .run/
+	scripts/down
+
+bench: ## run the benchmarks, one file per question that has a number
+	@tests/control-plane/ensure-tools
+	$(WITH) cargo bench --locked
+
+clean: down ## stop everything and remove what was built in the clone
+	cargo clean
+	rm -rf .run
