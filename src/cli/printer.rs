@@ -45,13 +45,22 @@ pub fn verdict(verdict: &Verdict, format: OutputFormat) -> anyhow::Result<ExitCo
         OutputFormat::Json => json(verdict)?,
         OutputFormat::Table => print(&verdict_text(verdict))?,
     }
-    Ok(if verdict.flaws.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if verdict.flaws.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn verdict_text(verdict: &Verdict) -> String {
     let (gaps, flaws) = (&verdict.gaps, &verdict.flaws);
     let sound = if flaws.is_empty() { "sound" } else { "NOT SOUND" };
-    let summary = format!("{sound}: {} rows checked, {} flaws, {} gaps", verdict.checked, flaws.len(), gaps.len());
+    let summary = format!(
+        "{sound}: {} rows checked, {} flaws, {} gaps",
+        verdict.checked,
+        flaws.len(),
+        gaps.len()
+    );
     if gaps.is_empty() && flaws.is_empty() {
         return summary;
     }
@@ -87,19 +96,29 @@ fn table(header: &[&str]) -> Table {
     table.load_style(presets::NOTHING).set_header(header);
     if io::stdout().is_terminal() {
         let width = table.width().unwrap_or(LEAST_WIDTH).max(LEAST_WIDTH);
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
     }
     table
 }
 
 fn rendered(table: &Table) -> String {
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn facts(facts: &Value) -> String {
     let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match facts {
-        Value::Object(map) => map.iter().map(|(k, v)| format!("{k}={}", word(v))).collect::<Vec<_>>().join(" "),
+        Value::Object(map) => map
+            .iter()
+            .map(|(k, v)| format!("{k}={}", word(v)))
+            .collect::<Vec<_>>()
+            .join(" "),
         other => word(other),
     }
 }
@@ -155,9 +174,23 @@ mod tests {
 
     #[test]
     fn a_verdict_says_what_is_wrong_and_where() {
-        let flaw = Flaw { subject: "Run/a/b".into(), seq: Some(2), problem: "the row was rewritten".into() };
-        let text = verdict_text(&Verdict { checked: 3, gaps: vec![], flaws: vec![flaw] });
-        assert!(text.contains("Run/a/b") && text.ends_with("NOT SOUND: 3 rows checked, 1 flaws, 0 gaps"), "{text}");
-        assert_eq!(verdict_text(&Verdict::default()), "sound: 0 rows checked, 0 flaws, 0 gaps");
+        let flaw = Flaw {
+            subject: "Run/a/b".into(),
+            seq: Some(2),
+            problem: "the row was rewritten".into(),
+        };
+        let text = verdict_text(&Verdict {
+            checked: 3,
+            gaps: vec![],
+            flaws: vec![flaw],
+        });
+        assert!(
+            text.contains("Run/a/b") && text.ends_with("NOT SOUND: 3 rows checked, 1 flaws, 0 gaps"),
+            "{text}"
+        );
+        assert_eq!(
+            verdict_text(&Verdict::default()),
+            "sound: 0 rows checked, 0 flaws, 0 gaps"
+        );
     }
 }

@@ -35,7 +35,12 @@ mod tests {
 
     #[test]
     fn an_envelope_is_one_flat_object_and_comes_back_the_same() {
-        let subject = Subject { kind: "Run".into(), namespace: "a".into(), name: "b".into(), uid: "u".into() };
+        let subject = Subject {
+            kind: "Run".into(),
+            namespace: "a".into(),
+            name: "b".into(),
+            uid: "u".into(),
+        };
         let entry = JournalEntry {
             seq: 1,
             at: Moment::from_millis(1).unwrap(),
@@ -47,7 +52,12 @@ mod tests {
         };
         let event = DomainEvent::of(&subject, &entry, "run.phase.changed");
         let recorded_at = Moment::from_millis(2).unwrap();
-        let envelope = Envelope { event, log_id: Uuid::nil(), sequence: 7, recorded_at };
+        let envelope = Envelope {
+            event,
+            log_id: Uuid::nil(),
+            sequence: 7,
+            recorded_at,
+        };
         let value = serde_json::to_value(&envelope).unwrap();
         assert_eq!(value["sequence"], 7);
         assert_eq!(value["event_type"], "run.phase.changed");

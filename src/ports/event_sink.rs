@@ -37,9 +37,5 @@ pub trait EventSink: Send + Sync {
     async fn publish(&self, end: Option<StreamPosition>, rows: &[OutboxRow]) -> Result<Published, SinkError>;
 
     /// The next entries of the ordered stream after `after`, at most `limit`; empty at its end.
-    async fn read_window(
-        &self,
-        after: Option<StreamPosition>,
-        limit: u32,
-    ) -> Result<Vec<WindowEntry>, SinkError>;
+    async fn read_window(&self, after: Option<StreamPosition>, limit: u32) -> Result<Vec<WindowEntry>, SinkError>;
 }

@@ -57,7 +57,12 @@ pub struct Relay {
 impl Relay {
     /// `mark`: how far the controller before had sent, as the Lease says.
     pub fn new(outbox: Arc<dyn Outbox>, sink: Arc<dyn EventSink>, mark: Option<LeaseMark>) -> Self {
-        Self { outbox, sink, mark, status: watch::Sender::new(RelayStatus::default()) }
+        Self {
+            outbox,
+            sink,
+            mark,
+            status: watch::Sender::new(RelayStatus::default()),
+        }
     }
 
     /// How it goes, for metrics, readiness and the Lease.

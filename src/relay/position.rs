@@ -22,7 +22,11 @@ impl LeaseMark {
             Some(sent) if sent.epoch_ms == log.identity.epoch_ms => sent.sequence,
             Some(_) | None => 0,
         };
-        Self { log_id: log.identity.log_id, epoch_ms: log.identity.epoch_ms, sequence }
+        Self {
+            log_id: log.identity.log_id,
+            epoch_ms: log.identity.epoch_ms,
+            sequence,
+        }
     }
 }
 
@@ -45,7 +49,11 @@ impl FromStr for LeaseMark {
             let (log_id, position) = text.split_once('/')?;
             let (epoch_ms, sequence) = position.split_once('-')?;
             let (epoch_ms, sequence) = (epoch_ms.parse().ok()?, sequence.parse().ok()?);
-            Some(Self { log_id: log_id.parse().ok()?, epoch_ms, sequence })
+            Some(Self {
+                log_id: log_id.parse().ok()?,
+                epoch_ms,
+                sequence,
+            })
         };
         parsed().ok_or(NotALeaseMark)
     }
@@ -66,15 +74,18 @@ pub enum Decision {
 }
 
 /// Compares the database's log with the end of the ordered stream and with the mark on the Lease.
-pub fn reconcile_position(
-    log: &LogState,
-    stream: Option<StreamPosition>,
-    lease_mark: Option<LeaseMark>,
-) -> Decision {
-    let head = StreamPosition { epoch_ms: log.identity.epoch_ms, sequence: log.last_sequence };
+pub fn reconcile_position(log: &LogState, stream: Option<StreamPosition>, lease_mark: Option<LeaseMark>) -> Decision {
+    let head = StreamPosition {
+        epoch_ms: log.identity.epoch_ms,
+        sequence: log.last_sequence,
+    };
     let behind_stream = stream.is_some_and(|stream| stream > head);
     if behind_stream || lease_mark.is_some_and(|mark| behind_mark(log, mark)) {
-        let epochs = [Some(head.epoch_ms), stream.map(|s| s.epoch_ms), lease_mark.map(|m| m.epoch_ms)];
+        let epochs = [
+            Some(head.epoch_ms),
+            stream.map(|s| s.epoch_ms),
+            lease_mark.map(|m| m.epoch_ms),
+        ];
         let after_ms = epochs.into_iter().flatten().fold(head.epoch_ms, i64::max);
         return Decision::BeginLog { after_ms };
     }
@@ -106,13 +117,26 @@ mod tests {
     }
 
     fn mark(log_id: Uuid, epoch_ms: i64, sequence: i64) -> LeaseMark {
-        LeaseMark { log_id, epoch_ms, sequence }
+        LeaseMark {
+            log_id,
+            epoch_ms,
+            sequence,
+        }
     }
 
     /// A log of epoch 10 with ten events.
     fn log(sent: Option<StreamPosition>) -> LogState {
-        let identity = LogIdentity { log_id: OURS, epoch_ms: 10 };
-        LogState { identity, last_sequence: 10, sent, unsent: 0, oldest_unsent: None }
+        let identity = LogIdentity {
+            log_id: OURS,
+            epoch_ms: 10,
+        };
+        LogState {
+            identity,
+            last_sequence: 10,
+            sent,
+            unsent: 0,
+            oldest_unsent: None,
+        }
     }
 
     #[test]
@@ -123,17 +147,71 @@ mod tests {
         let table = [
             ("nothing sent anywhere", None, None, none, Continue),
             ("all agree", all, all, Some(mark(OURS, 10, 10)), Continue),
-            ("sent but not marked as such", Some(at(10, 4)), Some(at(10, 7)), none, Continue),
+            (
+                "sent but not marked as such",
+                Some(at(10, 4)),
+                Some(at(10, 7)),
+                none,
+                Continue,
+            ),
             ("new log, old stream", None, Some(at(9, 400)), none, Continue),
             ("new log, old mark", None, None, Some(mark(OTHER, 9, 400)), Continue),
-            ("stream emptied", all, None, Some(mark(OURS, 10, 10)), Rewind { after: None }),
-            ("last writes lost", all, Some(at(10, 7)), none, Rewind { after: Some(at(10, 7)) }),
-            ("stream of an older log restored", all, Some(at(9, 7)), none, Rewind { after: Some(at(9, 7)) }),
-            ("database restored", all, Some(at(10, 12)), none, BeginLog { after_ms: 10 }),
-            ("database restored, stream emptied", all, None, Some(mark(OURS, 10, 12)), BeginLog { after_ms: 10 }),
-            ("clock went back: later log on the stream", all, Some(at(11, 1)), none, BeginLog { after_ms: 11 }),
-            ("clock went back: later log on the lease", None, None, Some(mark(OTHER, 12, 1)), BeginLog { after_ms: 12 }),
-            ("another log of the same birth", None, None, Some(mark(OTHER, 10, 1)), BeginLog { after_ms: 10 }),
+            (
+                "stream emptied",
+                all,
+                None,
+                Some(mark(OURS, 10, 10)),
+                Rewind { after: None },
+            ),
+            (
+                "last writes lost",
+                all,
+                Some(at(10, 7)),
+                none,
+                Rewind { after: Some(at(10, 7)) },
+            ),
+            (
+                "stream of an older log restored",
+                all,
+                Some(at(9, 7)),
+                none,
+                Rewind { after: Some(at(9, 7)) },
+            ),
+            (
+                "database restored",
+                all,
+                Some(at(10, 12)),
+                none,
+                BeginLog { after_ms: 10 },
+            ),
+            (
+                "database restored, stream emptied",
+                all,
+                None,
+                Some(mark(OURS, 10, 12)),
+                BeginLog { after_ms: 10 },
+            ),
+            (
+                "clock went back: later log on the stream",
+                all,
+                Some(at(11, 1)),
+                none,
+                BeginLog { after_ms: 11 },
+            ),
+            (
+                "clock went back: later log on the lease",
+                None,
+                None,
+                Some(mark(OTHER, 12, 1)),
+                BeginLog { after_ms: 12 },
+            ),
+            (
+                "another log of the same birth",
+                None,
+                None,
+                Some(mark(OTHER, 10, 1)),
+                BeginLog { after_ms: 10 },
+            ),
         ];
         for (name, sent, stream, lease, decision) in table {
             assert_eq!(reconcile_position(&log(sent), stream, lease), decision, "{name}");
@@ -158,7 +236,10 @@ mod tests {
             Decision::Continue => {}
             Decision::Rewind { after } => log.sent = log.sent.min(after),
             Decision::BeginLog { after_ms } => {
-                log.identity = LogIdentity { log_id: Uuid::from_u128(3), epoch_ms: after_ms + 1 };
+                log.identity = LogIdentity {
+                    log_id: Uuid::from_u128(3),
+                    epoch_ms: after_ms + 1,
+                };
                 log.last_sequence = log.unsent;
             }
         }

@@ -55,7 +55,9 @@ async fn read_back(
 ) -> Result<(), RelayError> {
     while after < Some(end) {
         let page = sink.read_window(after, PAGE).await?;
-        let Some(last) = page.last().map(|entry| entry.position) else { break };
+        let Some(last) = page.last().map(|entry| entry.position) else {
+            break;
+        };
         let read = page.len();
         let events: Vec<_> = page.into_iter().filter_map(parsed).collect();
         recovered.skipped += u64::try_from(read - events.len()).unwrap_or(u64::MAX);
@@ -68,5 +70,8 @@ async fn read_back(
 fn parsed(entry: WindowEntry) -> Option<WindowEvent> {
     let envelope: Envelope = serde_json::from_str(entry.envelope.as_deref()?).ok()?;
     let ours = envelope.sequence == entry.position.sequence;
-    ours.then_some(WindowEvent { position: entry.position, envelope })
+    ours.then_some(WindowEvent {
+        position: entry.position,
+        envelope,
+    })
 }

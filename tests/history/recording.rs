@@ -16,7 +16,10 @@ async fn count(stage: &Stage, table: &'static str) -> i64 {
         "events" => "SELECT count(*) FROM events",
         _ => "SELECT count(*) FROM outbox",
     };
-    sqlx::query_scalar(query).fetch_one(&mut stage.raw().await).await.unwrap()
+    sqlx::query_scalar(query)
+        .fetch_one(&mut stage.raw().await)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -24,9 +27,21 @@ async fn recording_again_changes_nothing() {
     let stage = Stage::new();
     let history = stage.open().await;
     let object = Object::new("one").grow(3);
-    assert_eq!(history.record(object.record()).await.unwrap(), Recorded { fresh: 3, forked: vec![] });
+    assert_eq!(
+        history.record(object.record()).await.unwrap(),
+        Recorded {
+            fresh: 3,
+            forked: vec![]
+        }
+    );
     let object = object.grow(1);
-    assert_eq!(history.record(object.record()).await.unwrap(), Recorded { fresh: 1, forked: vec![] });
+    assert_eq!(
+        history.record(object.record()).await.unwrap(),
+        Recorded {
+            fresh: 1,
+            forked: vec![]
+        }
+    );
     assert_eq!(history.record(object.record()).await.unwrap(), Recorded::default());
     for table in ["audit_log", "events", "outbox"] {
         assert_eq!(count(&stage, table).await, 4, "{table}");
@@ -38,8 +53,15 @@ async fn a_thousand_records_at_once_are_numbered_without_gaps() {
     let stage = Stage::new();
     let history = stage.open().await;
     let objects: Vec<_> = (0..1000).map(|i| Object::new(&format!("o-{i}")).grow(2)).collect();
-    let twice = objects.iter().chain(&objects).map(|object| history.record(object.record()));
-    let fresh: usize = join_all(twice).await.into_iter().map(|recorded| recorded.unwrap().fresh).sum();
+    let twice = objects
+        .iter()
+        .chain(&objects)
+        .map(|object| history.record(object.record()));
+    let fresh: usize = join_all(twice)
+        .await
+        .into_iter()
+        .map(|recorded| recorded.unwrap().fresh)
+        .sum();
     assert_eq!(fresh, 2000);
     let (count, first, last): (i64, i64, i64) =
         sqlx::query_as("SELECT count(*), min(sequence), max(sequence) FROM events")
@@ -50,7 +72,11 @@ async fn a_thousand_records_at_once_are_numbered_without_gaps() {
     let log = history.log_state().await.unwrap();
     assert_eq!((log.last_sequence, log.unsent), (2000, 2000));
     let rows = history.pending(5000).await.unwrap();
-    assert!(rows.iter().zip(1..).all(|(row, i)| row.position.sequence == i && row.envelope.sequence == i));
+    assert!(
+        rows.iter()
+            .zip(1..)
+            .all(|(row, i)| row.position.sequence == i && row.envelope.sequence == i)
+    );
 }
 
 #[tokio::test]
@@ -59,13 +85,29 @@ async fn a_fork_keeps_both_rows_and_publishes_one() {
     let history = stage.open().await;
     let object = Object::new("one").grow(2);
     history.record(object.record()).await.unwrap();
-    let mut other = Object { subject: object.subject.clone(), entries: object.entries[..1].to_vec() };
+    let mut other = Object {
+        subject: object.subject.clone(),
+        entries: object.entries[..1].to_vec(),
+    };
     other.append(json!({ "said": "otherwise" }));
-    let forked = Recorded { fresh: 1, forked: vec![2] };
+    let forked = Recorded {
+        fresh: 1,
+        forked: vec![2],
+    };
     assert_eq!(history.record(other.record()).await.unwrap(), forked);
     let again = history.record(other.record()).await.unwrap();
-    assert_eq!(again, Recorded { fresh: 0, forked: vec![2] }, "a fork is reported as long as it is there");
-    assert_eq!((count(&stage, "audit_log").await, count(&stage, "events").await), (3, 2));
+    assert_eq!(
+        again,
+        Recorded {
+            fresh: 0,
+            forked: vec![2]
+        },
+        "a fork is reported as long as it is there"
+    );
+    assert_eq!(
+        (count(&stage, "audit_log").await, count(&stage, "events").await),
+        (3, 2)
+    );
 }
 
 #[tokio::test]
@@ -94,7 +136,10 @@ async fn what_was_recorded_is_there_after_opening_again() {
     history.record(Object::new("one").grow(2).record()).await.unwrap();
     let log = history.log_state().await.unwrap();
     history.close().await.unwrap();
-    assert!(history.record(Object::new("two").grow(1).record()).await.is_err(), "closed is closed");
+    assert!(
+        history.record(Object::new("two").grow(1).record()).await.is_err(),
+        "closed is closed"
+    );
     assert_eq!(stage.open().await.log_state().await.unwrap(), log);
 }
 
@@ -116,7 +161,11 @@ async fn a_database_of_a_newer_version_is_refused() {
         .execute(&mut stage.raw().await)
         .await
         .unwrap();
-    let why = History::open(&stage.path(), stage.clock.clone()).await.err().unwrap().to_string();
+    let why = History::open(&stage.path(), stage.clock.clone())
+        .await
+        .err()
+        .unwrap()
+        .to_string();
     assert!(why.contains("a newer metawsm wrote it (schema version 99"), "{why}");
 }
 
@@ -124,8 +173,18 @@ async fn a_database_of_a_newer_version_is_refused() {
 async fn a_file_that_is_no_database_is_named() {
     let stage = Stage::new();
     std::fs::create_dir_all(stage.path().parent().unwrap()).unwrap();
-    std::fs::write(stage.path(), "not a database, but long enough to be read as a header of one, surely so it is")
-        .unwrap();
-    let why = History::open(&stage.path(), stage.clock.clone()).await.err().unwrap().to_string();
-    assert!(why.contains("history.db") && why.contains("not a SQLite database"), "{why}");
+    std::fs::write(
+        stage.path(),
+        "not a database, but long enough to be read as a header of one, surely so it is",
+    )
+    .unwrap();
+    let why = History::open(&stage.path(), stage.clock.clone())
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        why.contains("history.db") && why.contains("not a SQLite database"),
+        "{why}"
+    );
 }

@@ -22,15 +22,24 @@ async fn record_all(history: &History, objects: &[Object]) {
 }
 
 fn objects(count: usize, length: usize) -> Vec<Object> {
-    (0..count).map(|i| Object::new(&format!("o-{i}")).grow(length)).collect()
+    (0..count)
+        .map(|i| Object::new(&format!("o-{i}")).grow(length))
+        .collect()
 }
 
 fn unique(entries: &[Read]) -> usize {
-    entries.iter().map(|entry| &entry.message_uuid).collect::<HashSet<_>>().len()
+    entries
+        .iter()
+        .map(|entry| &entry.message_uuid)
+        .collect::<HashSet<_>>()
+        .len()
 }
 
 fn epochs(entries: &[Read]) -> Vec<i64> {
-    entries.iter().map(|entry| entry.id.split_once('-').unwrap().0.parse().unwrap()).collect()
+    entries
+        .iter()
+        .map(|entry| entry.id.split_once('-').unwrap().0.parse().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -44,13 +53,29 @@ async fn a_lost_database_is_read_back_and_nothing_is_published_twice() {
     relay.stop().await;
     history.close().await.unwrap();
     stage.delete_database();
-    redis.connection().await.xadd::<_, _, _, _, String>(ORDERED, "*", &[("not", "ours")]).await.unwrap();
+    redis
+        .connection()
+        .await
+        .xadd::<_, _, _, _, String>(ORDERED, "*", &[("not", "ours")])
+        .await
+        .unwrap();
 
     stage.clock.0.store(60_000, Ordering::Relaxed);
     let history = stage.open().await;
     let recovered = recover(&*history, &redis.sink(), None).await.unwrap();
-    assert_eq!(recovered, Recovered { adopted: 800, skipped: 1, new_log: false });
-    assert_eq!(recover(&*history, &redis.sink(), None).await.unwrap().adopted, 0, "again changes nothing");
+    assert_eq!(
+        recovered,
+        Recovered {
+            adopted: 800,
+            skipped: 1,
+            new_log: false
+        }
+    );
+    assert_eq!(
+        recover(&*history, &redis.sink(), None).await.unwrap().adopted,
+        0,
+        "again changes nothing"
+    );
     let log = history.log_state().await.unwrap();
     assert!(log.identity.epoch_ms > first_log.epoch_ms && log.identity.log_id != first_log.log_id);
     let relay = Running::start(&history, redis.sink());
@@ -87,7 +112,12 @@ async fn after_a_flush_events_of_earlier_logs_come_again_too() {
     redis.flush().await;
     let after = redis.read_full(ORDERED, 30).await;
     assert_eq!(ids(&after), ids(&before));
-    assert!(after.iter().zip(&before).all(|(after, before)| after.envelope == before.envelope));
+    assert!(
+        after
+            .iter()
+            .zip(&before)
+            .all(|(after, before)| after.envelope == before.envelope)
+    );
     relay.stop().await;
 }
 
@@ -108,7 +138,14 @@ async fn a_restored_backup_begins_a_new_log_and_repeats_nothing() {
 
     let history = stage.open().await;
     let recovered = recover(&*history, &redis.sink(), None).await.unwrap();
-    assert_eq!(recovered, Recovered { adopted: 30, skipped: 0, new_log: true });
+    assert_eq!(
+        recovered,
+        Recovered {
+            adopted: 30,
+            skipped: 0,
+            new_log: true
+        }
+    );
     let relay = Running::start(&history, redis.sink());
     record_all(&history, &objects(10, 6)).await;
     let all = redis.read_full(ORDERED, 60).await;
@@ -136,7 +173,10 @@ async fn without_recovery_a_database_behind_the_stream_still_loses_nothing() {
     let relay = Running::start(&history, redis.sink());
     let all = redis.read_full(ORDERED, 25).await;
     let epochs = epochs(&all);
-    assert!(epochs.is_sorted() && epochs[24] > epochs[9], "the new log comes after the old one: {epochs:?}");
+    assert!(
+        epochs.is_sorted() && epochs[24] > epochs[9],
+        "the new log comes after the old one: {epochs:?}"
+    );
     let sequences: Vec<_> = all[10..].iter().map(|entry| entry.envelope.sequence).collect();
     assert_eq!(sequences, (1..=15).collect::<Vec<_>>());
     relay.stop().await;
@@ -149,13 +189,19 @@ async fn a_mark_on_the_lease_alone_begins_a_new_log() {
     let history = stage.open().await;
     record_all(&history, &objects(3, 1)).await;
     let log = history.log_state().await.unwrap();
-    let mark = LeaseMark { sequence: 9, ..LeaseMark::of(&log) };
+    let mark = LeaseMark {
+        sequence: 9,
+        ..LeaseMark::of(&log)
+    };
     let recovered = recover(&*history, &redis.sink(), Some(mark)).await.unwrap();
     assert!(recovered.new_log);
     let renumbered = history.log_state().await.unwrap();
     assert!(renumbered.identity.epoch_ms > log.identity.epoch_ms);
     assert_eq!((renumbered.last_sequence, renumbered.unsent), (3, 3));
-    assert_eq!(recover(&*history, &redis.sink(), Some(mark)).await.unwrap(), Recovered::default());
+    assert_eq!(
+        recover(&*history, &redis.sink(), Some(mark)).await.unwrap(),
+        Recovered::default()
+    );
 }
 
 #[tokio::test]

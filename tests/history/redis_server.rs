@@ -28,7 +28,11 @@ impl RedisServer {
     /// A free address; nobody answers there yet.
     pub fn reserved() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { port, process: None, folder: tempfile::tempdir().unwrap() }
+        Self {
+            port,
+            process: None,
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub async fn started() -> Self {
@@ -40,7 +44,16 @@ impl RedisServer {
     pub async fn start(&mut self) {
         let port = self.port.to_string();
         let process = Command::new("redis-server")
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args([
+                "--port",
+                &port,
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
             .arg("--dir")
             .arg(self.folder.path())
             .stdout(Stdio::null())
@@ -63,7 +76,11 @@ impl RedisServer {
 
     pub fn settings(&self, prefix: &str) -> RedisSettings {
         let url = format!("redis://127.0.0.1:{}/0", self.port);
-        RedisSettings { url, prefix: prefix.into(), ..RedisSettings::default() }
+        RedisSettings {
+            url,
+            prefix: prefix.into(),
+            ..RedisSettings::default()
+        }
     }
 
     pub fn sink(&self) -> RedisSink {
@@ -79,7 +96,10 @@ impl RedisServer {
     }
 
     pub async fn flush(&self) {
-        redis::cmd("FLUSHALL").query_async::<()>(&mut self.connection().await).await.unwrap();
+        redis::cmd("FLUSHALL")
+            .query_async::<()>(&mut self.connection().await)
+            .await
+            .unwrap();
     }
 
     pub async fn read(&self, stream: &str) -> Vec<Read> {

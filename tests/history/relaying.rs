@@ -27,7 +27,11 @@ impl Running {
     pub fn start(history: &Arc<History>, sink: RedisSink) -> Self {
         let relay = Relay::new(history.clone(), Arc::new(sink), None);
         let (stop, status) = (CancellationToken::new(), relay.status());
-        Self { task: tokio::spawn(relay.work(stop.clone())), stop, status }
+        Self {
+            task: tokio::spawn(relay.work(stop.clone())),
+            stop,
+            status,
+        }
     }
 
     pub async fn stop(self) {
@@ -64,7 +68,9 @@ async fn events_arrive_in_order_and_on_the_stream_of_their_type() {
     let seqs = |entries: &[Read]| entries.iter().map(|e| e.envelope.event.subject_seq).collect::<Vec<_>>();
     assert_eq!(seqs(&redis.read("run.events.phase.changed").await), [1, 3, 5]);
     assert_eq!(seqs(&redis.read("run.events.docs.seeded").await), [2, 4]);
-    relay.until("the outbox is empty", |status| status.connected && status.unsent == 0).await;
+    relay
+        .until("the outbox is empty", |status| status.connected && status.unsent == 0)
+        .await;
     let mark = relay.status.borrow().mark.unwrap();
     assert_eq!((mark.epoch_ms, mark.sequence), (epoch, 5));
     relay.stop().await;
@@ -82,7 +88,10 @@ async fn entries_have_the_fields_of_watermill() {
     let metadata: BTreeMap<String, String> = rmp_serde::from_slice(&entry.metadata).unwrap();
     assert_eq!(metadata["correlation_id"], "uid-one");
     assert_eq!(metadata["event_type"], "run.phase.changed");
-    assert_eq!((metadata["event_version"].as_str(), metadata["sequence"].as_str()), ("1", "1"));
+    assert_eq!(
+        (metadata["event_version"].as_str(), metadata["sequence"].as_str()),
+        ("1", "1")
+    );
     assert_eq!(event.run_id.as_deref(), Some("team-a/one"));
     relay.stop().await;
 }
@@ -93,17 +102,33 @@ async fn what_is_recorded_while_redis_is_down_arrives_once_it_is_up() {
     let history = stage.open().await;
     let relay = Running::start(&history, redis.sink());
     record_objects(&history, "early", 600).await;
-    relay.until("the failure shows", |status| !status.connected && status.last_error.is_some()).await;
-    relay.until("the waiting ones show", |status| status.unsent == 600 && status.oldest_unsent.is_some()).await;
+    relay
+        .until("the failure shows", |status| {
+            !status.connected && status.last_error.is_some()
+        })
+        .await;
+    relay
+        .until("the waiting ones show", |status| {
+            status.unsent == 600 && status.oldest_unsent.is_some()
+        })
+        .await;
     redis.start().await;
     redis.read_full(ORDERED, 600).await;
-    relay.until("it is well again", |status| status.connected && status.last_error.is_none()).await;
+    relay
+        .until("it is well again", |status| {
+            status.connected && status.last_error.is_none()
+        })
+        .await;
     redis.stop();
     record_objects(&history, "late", 3).await;
     redis.start().await;
     let all = redis.read_full(ORDERED, 603).await;
     let sequences: Vec<_> = all.iter().map(|entry| entry.envelope.sequence).collect();
-    assert_eq!(sequences, (1..=603).collect::<Vec<_>>(), "a Redis without its data gets everything again, in order");
+    assert_eq!(
+        sequences,
+        (1..=603).collect::<Vec<_>>(),
+        "a Redis without its data gets everything again, in order"
+    );
     relay.stop().await;
 }
 
@@ -149,7 +174,11 @@ async fn a_restarted_relay_sends_nothing_twice() {
     record_objects(&history, "two", 10).await;
     let relay = Running::start(&history, redis.sink());
     let all = redis.read_full(ORDERED, 20).await;
-    relay.until("the outbox is empty", |status| status.unsent == 0 && status.mark.is_some()).await;
+    relay
+        .until("the outbox is empty", |status| {
+            status.unsent == 0 && status.mark.is_some()
+        })
+        .await;
     let unique: HashSet<_> = all.iter().map(|entry| entry.message_uuid.clone()).collect();
     assert_eq!((all.len(), unique.len()), (20, 20));
     assert_eq!(redis.read("run.events.phase.changed").await.len(), 20);
@@ -175,7 +204,10 @@ async fn two_prefixes_do_not_mix() {
     for (prefix, stage) in &stages {
         let history = stage.open().await;
         record_objects(&history, prefix, 3).await;
-        relays.push(Running::start(&history, RedisSink::new(&redis.settings(prefix)).unwrap()));
+        relays.push(Running::start(
+            &history,
+            RedisSink::new(&redis.settings(prefix)).unwrap(),
+        ));
     }
     for (prefix, _) in &stages {
         let all = redis.read_full(&format!("{prefix}{ORDERED}"), 3).await;
@@ -193,12 +225,19 @@ async fn a_key_of_another_type_is_an_error_in_words_and_nothing_is_lost() {
     let history = stage.open().await;
     let mut connection = redis.connection().await;
     let set = |key: &'static str| redis::cmd("SET").arg(key).arg("x").to_owned();
-    set("run.events.docs.seeded").query_async::<()>(&mut connection).await.unwrap();
+    set("run.events.docs.seeded")
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
     history.record(Object::new("one").grow(4).record()).await.unwrap();
     let relay = Running::start(&history, redis.sink());
     let wrong_type = |status: &RelayStatus| status.last_error.as_ref().is_some_and(|e| e.contains("WRONGTYPE"));
     relay.until("the error shows", wrong_type).await;
-    redis::cmd("DEL").arg("run.events.docs.seeded").query_async::<()>(&mut connection).await.unwrap();
+    redis::cmd("DEL")
+        .arg("run.events.docs.seeded")
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
     redis.read_full("run.events.docs.seeded", 2).await;
     assert_eq!(redis.read_full(ORDERED, 4).await.len(), 4);
     assert_eq!(redis.read_full("run.events.phase.changed", 2).await.len(), 2);
@@ -213,7 +252,11 @@ async fn streams_are_trimmed_where_a_length_is_set() {
     (settings.ordered_length, settings.typed_length) = (200, 100);
     record_objects(&history, "one", 1000).await;
     let relay = Running::start(&history, RedisSink::new(&settings).unwrap());
-    relay.until("all is sent", |status| status.mark.is_some_and(|mark| mark.sequence == 1000)).await;
+    relay
+        .until("all is sent", |status| {
+            status.mark.is_some_and(|mark| mark.sequence == 1000)
+        })
+        .await;
     let (ordered, typed) = (redis.read(ORDERED).await, redis.read("run.events.phase.changed").await);
     assert!((200..=400).contains(&ordered.len()), "{}", ordered.len());
     assert!((100..=300).contains(&typed.len()), "{}", typed.len());

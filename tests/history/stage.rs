@@ -35,7 +35,10 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), clock: Arc::default() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            clock: Arc::default(),
+        }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -48,7 +51,12 @@ impl Stage {
 
     /// A connection of its own, for looking and for tampering.
     pub async fn raw(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(self.path()).foreign_keys(false).connect().await.unwrap()
+        SqliteConnectOptions::new()
+            .filename(self.path())
+            .foreign_keys(false)
+            .connect()
+            .await
+            .unwrap()
     }
 
     pub fn delete_database(&self) {
@@ -75,8 +83,16 @@ pub struct Object {
 impl Object {
     pub fn new(name: &str) -> Self {
         let uid = format!("uid-{name}");
-        let subject = Subject { kind: "Run".into(), namespace: "team-a".into(), name: name.into(), uid };
-        Self { subject, entries: Vec::new() }
+        let subject = Subject {
+            kind: "Run".into(),
+            namespace: "team-a".into(),
+            name: name.into(),
+            uid,
+        };
+        Self {
+            subject,
+            entries: Vec::new(),
+        }
     }
 
     pub fn grow(mut self, by: usize) -> Self {
@@ -88,8 +104,15 @@ impl Object {
     }
 
     pub fn append(&mut self, facts: Value) {
-        let Value::Object(facts) = facts else { panic!("facts are an object") };
-        let transition = Transition { kind: "PhaseChanged", facts, actor: Actor::system(), cause: None };
+        let Value::Object(facts) = facts else {
+            panic!("facts are an object")
+        };
+        let transition = Transition {
+            kind: "PhaseChanged",
+            facts,
+            actor: Actor::system(),
+            cause: None,
+        };
         let mut journal = Journal::new(&self.subject.uid, &self.entries, i64::MAX);
         journal.append(Moment::from_millis(1_700_000_000_000).unwrap(), vec![transition]);
         self.entries = journal.into_entries();
@@ -97,12 +120,21 @@ impl Object {
 
     pub fn record(&self) -> Record {
         let events = self.entries.iter().map(|entry| event(&self.subject, entry)).collect();
-        Record { subject: self.subject.clone(), entries: self.entries.clone(), events, mirror: None }
+        Record {
+            subject: self.subject.clone(),
+            entries: self.entries.clone(),
+            events,
+            mirror: None,
+        }
     }
 }
 
 fn event(subject: &Subject, entry: &JournalEntry) -> DomainEvent {
-    let event_type = if entry.seq % 2 == 0 { "run.docs.seeded" } else { "run.phase.changed" };
+    let event_type = if entry.seq % 2 == 0 {
+        "run.docs.seeded"
+    } else {
+        "run.phase.changed"
+    };
     let mut event = DomainEvent::of(subject, entry, event_type);
     event.run_id = Some(subject.path());
     event.data = Value::Object(Map::from_iter([("seq".to_owned(), json!(entry.seq))]));
@@ -112,7 +144,10 @@ fn event(subject: &Subject, entry: &JournalEntry) -> DomainEvent {
 /// Records `count` objects of one transition each, one after the other.
 pub async fn record_objects(history: &History, prefix: &str, count: usize) {
     for i in 0..count {
-        history.record(Object::new(&format!("{prefix}-{i}")).grow(1).record()).await.unwrap();
+        history
+            .record(Object::new(&format!("{prefix}-{i}")).grow(1).record())
+            .await
+            .unwrap();
     }
 }
 

@@ -39,7 +39,9 @@ pub struct RedisSettings {
 
 impl fmt::Debug for RedisSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisSettings").field("prefix", &self.prefix).finish_non_exhaustive()
+        f.debug_struct("RedisSettings")
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
     }
 }
 
@@ -65,9 +67,13 @@ impl Connection {
         if let Some(password) = &settings.password {
             account = account.set_password(password);
         }
-        let secret = account.password().map(str::to_owned).filter(|secret| !secret.is_empty());
-        let info =
-            info.set_redis_settings(account).set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let secret = account
+            .password()
+            .map(str::to_owned)
+            .filter(|secret| !secret.is_empty());
+        let info = info
+            .set_redis_settings(account)
+            .set_tcp_settings(TcpSettings::default().set_nodelay(true));
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_connection_timeout(Some(CONNECTION_TIMEOUT))
@@ -97,13 +103,19 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_never_shown() {
         let url = "redis://worker:hunter2@127.0.0.1:1/0".to_owned();
-        let settings = RedisSettings { url, ..RedisSettings::default() };
+        let settings = RedisSettings {
+            url,
+            ..RedisSettings::default()
+        };
         assert!(!format!("{settings:?}").contains("hunter2"));
         let connection = Connection::prepare(&settings).unwrap();
         let error = RedisError::from((redis::ErrorKind::Client, "refused", "AUTH worker hunter2".to_owned()));
         let words = connection.words(&error).to_string();
         assert!(words.contains("***") && !words.contains("hunter2"), "{words}");
-        let broken = RedisSettings { url: "http://:hunter2@x".into(), ..RedisSettings::default() };
+        let broken = RedisSettings {
+            url: "http://:hunter2@x".into(),
+            ..RedisSettings::default()
+        };
         let words = Connection::prepare(&broken).err().unwrap().to_string();
         assert!(!words.contains("hunter2"), "{words}");
     }

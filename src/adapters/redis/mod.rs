@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use redis::streams::{StreamId, StreamRangeReply};
 use redis::{AsyncCommands, Script};
 
-pub use self::connection::RedisSettings;
 use self::connection::Connection;
+pub use self::connection::RedisSettings;
 use self::entry::{Entry, PAYLOAD};
 use self::streams::StreamNames;
 use crate::ports::event_sink::{EventSink, Published, SinkError, WindowEntry};
@@ -43,7 +43,10 @@ impl RedisSink {
         let mut manager = self.connection.manager.clone();
         let mut command = redis::cmd("XINFO");
         command.arg("STREAM").arg(self.names.ordered());
-        match command.query_async::<redis::streams::StreamInfoStreamReply>(&mut manager).await {
+        match command
+            .query_async::<redis::streams::StreamInfoStreamReply>(&mut manager)
+            .await
+        {
             Ok(info) => Ok(Some(info.last_generated_id)),
             Err(error) if error.detail().is_some_and(|detail| detail.contains("no such key")) => Ok(None),
             Err(error) => Err(self.connection.words(&error)),
@@ -63,11 +66,18 @@ impl EventSink for RedisSink {
     async fn publish(&self, end: Option<StreamPosition>, rows: &[OutboxRow]) -> Result<Published, SinkError> {
         let mut script = self.publish.prepare_invoke();
         script.key(self.names.ordered());
-        script.arg(end.map(|end| end.to_string()).unwrap_or_default()).arg(self.ordered_length).arg(self.typed_length);
+        script
+            .arg(end.map(|end| end.to_string()).unwrap_or_default())
+            .arg(self.ordered_length)
+            .arg(self.typed_length);
         for row in rows {
             let entry = Entry::of(&row.envelope)?;
             script.key(self.names.of_type(&row.envelope.event.event_type));
-            script.arg(row.position.to_string()).arg(entry.message_uuid).arg(entry.metadata).arg(entry.payload);
+            script
+                .arg(row.position.to_string())
+                .arg(entry.message_uuid)
+                .arg(entry.metadata)
+                .arg(entry.payload);
         }
         let mut manager = self.connection.manager.clone();
         match script.invoke_async::<i64>(&mut manager).await {
@@ -77,11 +87,7 @@ impl EventSink for RedisSink {
         }
     }
 
-    async fn read_window(
-        &self,
-        after: Option<StreamPosition>,
-        limit: u32,
-    ) -> Result<Vec<WindowEntry>, SinkError> {
+    async fn read_window(&self, after: Option<StreamPosition>, limit: u32) -> Result<Vec<WindowEntry>, SinkError> {
         let from = after.map_or_else(|| "-".to_owned(), |after| format!("({after}"));
         let mut manager = self.connection.manager.clone();
         let reply: StreamRangeReply = manager
@@ -93,12 +99,18 @@ impl EventSink for RedisSink {
 }
 
 fn window_entry(entry: &StreamId) -> Result<WindowEntry, SinkError> {
-    Ok(WindowEntry { position: parse_id(&entry.id)?, envelope: entry.get(PAYLOAD) })
+    Ok(WindowEntry {
+        position: parse_id(&entry.id)?,
+        envelope: entry.get(PAYLOAD),
+    })
 }
 
 fn parse_id(id: &str) -> Result<StreamPosition, SinkError> {
     let parsed = id.split_once('-').and_then(|(epoch_ms, sequence)| {
-        Some(StreamPosition { epoch_ms: epoch_ms.parse().ok()?, sequence: sequence.parse().ok()? })
+        Some(StreamPosition {
+            epoch_ms: epoch_ms.parse().ok()?,
+            sequence: sequence.parse().ok()?,
+        })
     });
     parsed.ok_or_else(|| SinkError(format!("the stream's id '{id}' is not one of ours")))
 }

@@ -37,7 +37,10 @@ mod tests {
             ("run.docs.seeded", "run.events.docs.seeded"),
             ("run.closed", "run.events.closed"),
             ("forum.thread.opened", "forum.events.thread.opened"),
-            ("forum.sla.escalation_requested", "forum.events.sla.escalation_requested"),
+            (
+                "forum.sla.escalation_requested",
+                "forum.events.sla.escalation_requested",
+            ),
             ("docs.index.stale", "docs.events.index.stale"),
             ("topology.conflict", "topology.events.conflict"),
         ] {

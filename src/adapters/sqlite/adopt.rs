@@ -37,14 +37,18 @@ UPDATE log SET last_sequence = max(last_sequence,
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn adopt(
-    connection: &mut SqliteConnection,
-    events: &[WindowEvent],
-    now: Moment,
-) -> Result<u64, sqlx::Error> {
+pub async fn adopt(connection: &mut SqliteConnection, events: &[WindowEvent], now: Moment) -> Result<u64, sqlx::Error> {
     let rows = Value::Array(events.iter().map(columns).collect()).to_string();
-    sqlx::query(INSERT_LOGS).bind(&rows).bind(now.to_string()).execute(&mut *connection).await?;
-    let fresh = sqlx::query(INSERT_EVENTS).bind(&rows).execute(&mut *connection).await?.rows_affected();
+    sqlx::query(INSERT_LOGS)
+        .bind(&rows)
+        .bind(now.to_string())
+        .execute(&mut *connection)
+        .await?;
+    let fresh = sqlx::query(INSERT_EVENTS)
+        .bind(&rows)
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
     sqlx::query(COUNT_AS_SENT).bind(&rows).execute(&mut *connection).await?;
     sqlx::query(RAISE_LAST).execute(&mut *connection).await?;
     Ok(fresh)

@@ -70,7 +70,10 @@ impl ChainWalk {
             (_, false) => self.before.contains(&row.prev_hash),
         };
         if !holds {
-            self.flaw(row, "the row does not go on from the one before: its previous hash is another".into());
+            self.flaw(
+                row,
+                "the row does not go on from the one before: its previous hash is another".into(),
+            );
         }
     }
 
@@ -85,6 +88,10 @@ impl ChainWalk {
 
     fn flaw(&mut self, row: &AuditRow, problem: String) {
         let subject = format!("{}/{}/{}", row.kind, row.namespace, row.name);
-        self.verdict.flaws.push(Flaw { subject, seq: Some(row.seq), problem });
+        self.verdict.flaws.push(Flaw {
+            subject,
+            seq: Some(row.seq),
+            problem,
+        });
     }
 }

@@ -39,8 +39,14 @@ impl EventRow {
     /// # Errors
     /// A field does not parse: the row was changed by hand.
     pub fn into_outbox_row(self) -> Result<OutboxRow, String> {
-        let position = StreamPosition { epoch_ms: self.epoch_ms, sequence: self.sequence };
-        Ok(OutboxRow { position, envelope: self.into_envelope()? })
+        let position = StreamPosition {
+            epoch_ms: self.epoch_ms,
+            sequence: self.sequence,
+        };
+        Ok(OutboxRow {
+            position,
+            envelope: self.into_envelope()?,
+        })
     }
 
     /// The recorded event.
@@ -73,7 +79,12 @@ impl EventRow {
             data: serde_json::from_str(&self.data)?,
         };
         let (log_id, recorded_at) = (self.log_id.parse()?, self.recorded_at.parse()?);
-        Ok(Envelope { event, log_id, sequence: self.sequence, recorded_at })
+        Ok(Envelope {
+            event,
+            log_id,
+            sequence: self.sequence,
+            recorded_at,
+        })
     }
 }
 

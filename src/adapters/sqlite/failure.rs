@@ -40,7 +40,10 @@ pub fn may_be_one_record(error: &sqlx::Error) -> bool {
             code,
             code::ERROR | code::FULL | code::TOOBIG | code::CONSTRAINT | code::MISMATCH
         ),
-        None => matches!(error, sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }),
+        None => matches!(
+            error,
+            sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }
+        ),
     }
 }
 

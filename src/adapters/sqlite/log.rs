@@ -76,17 +76,28 @@ pub async fn begin_log(
     after_ms: i64,
     now: Moment,
 ) -> Result<LogIdentity, sqlx::Error> {
-    let known: Option<i64> = sqlx::query_scalar("SELECT max(epoch_ms) FROM log").fetch_one(&mut *connection).await?;
+    let known: Option<i64> = sqlx::query_scalar("SELECT max(epoch_ms) FROM log")
+        .fetch_one(&mut *connection)
+        .await?;
     let after = after_ms.max(known.unwrap_or(0));
-    let identity = LogIdentity { log_id: Uuid::new_v4(), epoch_ms: now.as_millis().max(after.saturating_add(1)) };
+    let identity = LogIdentity {
+        log_id: Uuid::new_v4(),
+        epoch_ms: now.as_millis().max(after.saturating_add(1)),
+    };
     sqlx::query("INSERT INTO log (log_id, epoch_ms, begun_at, origin) VALUES (?1, ?2, ?3, 'live')")
         .bind(identity.log_id.to_string())
         .bind(identity.epoch_ms)
         .bind(now.to_string())
         .execute(&mut *connection)
         .await?;
-    sqlx::query(RENUMBER_EVENTS).bind(identity.log_id.to_string()).execute(&mut *connection).await?;
-    sqlx::query(RENUMBER_OUTBOX).bind(identity.epoch_ms).execute(&mut *connection).await?;
+    sqlx::query(RENUMBER_EVENTS)
+        .bind(identity.log_id.to_string())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(RENUMBER_OUTBOX)
+        .bind(identity.epoch_ms)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query(RECOUNT).execute(&mut *connection).await?;
     Ok(identity)
 }
@@ -109,9 +120,18 @@ pub async fn mark_sent(connection: &mut SqliteConnection, last: StreamPosition) 
 /// # Errors
 /// Whatever the database says.
 pub async fn rewind(connection: &mut SqliteConnection, after: Option<StreamPosition>) -> Result<i64, sqlx::Error> {
-    let after = after.unwrap_or(StreamPosition { epoch_ms: i64::MIN, sequence: 0 });
-    sqlx::query(REWIND).bind(after.epoch_ms).bind(after.sequence).execute(&mut *connection).await?;
-    sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(connection).await
+    let after = after.unwrap_or(StreamPosition {
+        epoch_ms: i64::MIN,
+        sequence: 0,
+    });
+    sqlx::query(REWIND)
+        .bind(after.epoch_ms)
+        .bind(after.sequence)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query_scalar("SELECT count(*) FROM outbox")
+        .fetch_one(connection)
+        .await
 }
 
 /// The oldest unsent events.
@@ -129,7 +149,9 @@ pub async fn pending(pool: &SqlitePool, limit: u32) -> Result<Vec<EventRow>, sql
 pub async fn state(pool: &SqlitePool) -> Result<LogState, sqlx::Error> {
     let mut snapshot = pool.begin().await?;
     let log: CurrentLog = current_log(&mut snapshot).await?;
-    let unsent: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(&mut *snapshot).await?;
+    let unsent: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
+        .fetch_one(&mut *snapshot)
+        .await?;
     let oldest: Option<(i64, i64, String)> = sqlx::query_as(
         "SELECT o.epoch_ms, o.sequence, e.recorded_at FROM outbox o JOIN events e ON e.position = o.position
          ORDER BY o.epoch_ms, o.sequence LIMIT 1",
@@ -137,12 +159,23 @@ pub async fn state(pool: &SqlitePool) -> Result<LogState, sqlx::Error> {
     .fetch_optional(&mut *snapshot)
     .await?;
     let (epoch_ms, sequence) = oldest.as_ref().map_or((i64::MAX, i64::MAX), |(e, s, _)| (*e, *s));
-    let before: Vec<(i64, Option<i64>)> =
-        sqlx::query_as(LAST_BEFORE).bind(epoch_ms).bind(sequence).fetch_all(&mut *snapshot).await?;
-    let sent = before.into_iter().find_map(|(epoch_ms, s)| s.map(|sequence| StreamPosition { epoch_ms, sequence }));
-    let log_id = log.log_id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    let before: Vec<(i64, Option<i64>)> = sqlx::query_as(LAST_BEFORE)
+        .bind(epoch_ms)
+        .bind(sequence)
+        .fetch_all(&mut *snapshot)
+        .await?;
+    let sent = before
+        .into_iter()
+        .find_map(|(epoch_ms, s)| s.map(|sequence| StreamPosition { epoch_ms, sequence }));
+    let log_id = log
+        .log_id
+        .parse()
+        .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     Ok(LogState {
-        identity: LogIdentity { log_id, epoch_ms: log.epoch_ms },
+        identity: LogIdentity {
+            log_id,
+            epoch_ms: log.epoch_ms,
+        },
         last_sequence: log.last_sequence,
         sent,
         unsent,

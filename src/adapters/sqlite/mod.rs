@@ -46,23 +46,33 @@ impl History {
     /// The file cannot be made, opened or migrated, or a newer version wrote it.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, JournalError> {
         let pool = open::writer(path).await?;
-        log::begin_first_log(&pool, clock.now()).await.map_err(|error| words(&error))?;
+        log::begin_first_log(&pool, clock.now())
+            .await
+            .map_err(|error| words(&error))?;
         let readers = HistoryReader::open(path).await?;
         let appended = Arc::new(Notify::new());
         let (commands, queue) = mpsc::channel(writer::QUEUE);
-        let writer = Writer { pool, clock, appended: appended.clone() };
+        let writer = Writer {
+            pool,
+            clock,
+            appended: appended.clone(),
+        };
         tokio::spawn(writer.work(queue));
-        Ok(Self { commands, readers, appended })
+        Ok(Self {
+            commands,
+            readers,
+            appended,
+        })
     }
 
-    /// Finishes what was asked for, then closes the file. Later calls fail.
+    /// Finishes what was asked for, then closes the file, which then is whole without its `-wal`. Later calls fail.
     ///
     /// # Errors
     /// It was closed before.
     pub async fn close(&self) -> Result<(), JournalError> {
-        let closed = self.ask(Command::Close).await;
+        // Readers first: only a last connection that may write folds the write-ahead log into the file.
         self.readers.pool.close().await;
-        closed
+        self.ask(Command::Close).await
     }
 
     async fn change<T>(&self, change: impl FnOnce(Answer<T>) -> Change) -> Result<T, JournalError> {
@@ -83,7 +93,9 @@ impl HistoryReader {
     /// # Errors
     /// The file is missing, cannot be opened, or another version wrote it.
     pub async fn open(path: &Path) -> Result<Self, JournalError> {
-        Ok(Self { pool: open::readers(path).await? })
+        Ok(Self {
+            pool: open::readers(path).await?,
+        })
     }
 }
 
@@ -114,8 +126,12 @@ impl Outbox for History {
     }
 
     async fn pending(&self, limit: u32) -> Result<Vec<OutboxRow>, JournalError> {
-        let rows = log::pending(&self.readers.pool, limit).await.map_err(|error| words(&error))?;
-        rows.into_iter().map(|row| row.into_outbox_row().map_err(JournalError)).collect()
+        let rows = log::pending(&self.readers.pool, limit)
+            .await
+            .map_err(|error| words(&error))?;
+        rows.into_iter()
+            .map(|row| row.into_outbox_row().map_err(JournalError))
+            .collect()
     }
 
     async fn mark_sent(&self, last: StreamPosition) -> Result<(), JournalError> {

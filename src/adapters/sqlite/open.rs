@@ -34,7 +34,9 @@ pub async fn writer(path: &Path) -> Result<SqlitePool, JournalError> {
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT);
     let pool = pool(1).connect_with(options).await.map_err(|error| at(path, &error))?;
-    migrate(&pool).await.map_err(|error| JournalError(format!("'{}': {}", path.display(), error.0)))?;
+    migrate(&pool)
+        .await
+        .map_err(|error| JournalError(format!("'{}': {}", path.display(), error.0)))?;
     Ok(pool)
 }
 
@@ -46,8 +48,13 @@ pub async fn readers(path: &Path) -> Result<SqlitePool, JournalError> {
     if !path.is_file() {
         return Err(JournalError(format!("there is no database at '{}'", path.display())));
     }
-    let pool = pool(READERS).connect_with(settings(path).read_only(true)).await.map_err(|error| at(path, &error))?;
-    known_schema(&pool).await.map_err(|error| JournalError(format!("'{}': {}", path.display(), error.0)))?;
+    let pool = pool(READERS)
+        .connect_with(settings(path).read_only(true))
+        .await
+        .map_err(|error| at(path, &error))?;
+    known_schema(&pool)
+        .await
+        .map_err(|error| JournalError(format!("'{}': {}", path.display(), error.0)))?;
     Ok(pool)
 }
 

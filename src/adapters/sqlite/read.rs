@@ -56,7 +56,10 @@ impl AuditRow {
             at: self.at.parse().ok()?,
             kind: self.entry_type.clone(),
             facts: serde_json::from_str(&self.facts).ok()?,
-            actor: Actor { kind: actor_type(&self.actor_type)?, name: self.actor_name.clone() },
+            actor: Actor {
+                kind: actor_type(&self.actor_type)?,
+                name: self.actor_name.clone(),
+            },
             cause: self.cause.clone(),
             prev_hash: self.prev_hash.clone(),
         })
@@ -83,9 +86,14 @@ impl AuditRow {
 }
 
 fn actor_type(word: &str) -> Option<ActorType> {
-    [ActorType::Agent, ActorType::Operator, ActorType::Human, ActorType::System]
-        .into_iter()
-        .find(|kind| kind.as_str() == word)
+    [
+        ActorType::Agent,
+        ActorType::Operator,
+        ActorType::Human,
+        ActorType::System,
+    ]
+    .into_iter()
+    .find(|kind| kind.as_str() == word)
 }
 
 #[derive(FromRow)]
@@ -141,7 +149,10 @@ pub async fn vanished(
             .fetch_optional(pool)
             .await
             .map_err(|error| words(&error))?;
-        gone.push(row.into_vanished(last.and_then(|last| last.entry())).map_err(|why| JournalError(why.to_string()))?);
+        gone.push(
+            row.into_vanished(last.and_then(|last| last.entry()))
+                .map_err(|why| JournalError(why.to_string()))?,
+        );
     }
     Ok(gone)
 }
@@ -156,7 +167,12 @@ impl MirrorRow {
             status: serde_json::from_str(&self.status)?,
             deleted: false,
         };
-        let subject = Subject { kind: self.kind, namespace: self.namespace, name: self.name, uid: self.uid };
+        let subject = Subject {
+            kind: self.kind,
+            namespace: self.namespace,
+            name: self.name,
+            uid: self.uid,
+        };
         Ok(Vanished { subject, last, mirror })
     }
 }

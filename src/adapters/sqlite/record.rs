@@ -73,7 +73,11 @@ pub struct GroupOutcome {
 /// An event that no entry of the record backs.
 pub fn check(record: &Record) -> Result<(), JournalError> {
     let backed = |uid: &str, seq: i64| uid == record.subject.uid && record.entries.iter().any(|e| e.seq == seq);
-    match record.events.iter().find(|event| !backed(&event.subject_uid, event.subject_seq)) {
+    match record
+        .events
+        .iter()
+        .find(|event| !backed(&event.subject_uid, event.subject_seq))
+    {
         None => Ok(()),
         Some(event) => Err(JournalError(format!(
             "event '{}' ({}, {}) of '{}' has no journal entry",
@@ -95,7 +99,11 @@ pub async fn write_group(
     let appended = write_events(connection, records, now).await?;
     let mirrors: Vec<Value> = records.iter().filter_map(|record| mirror_columns(record)).collect();
     if !mirrors.is_empty() {
-        sqlx::query(UPSERT_MIRROR).bind(as_text(mirrors)).bind(now.to_string()).execute(connection).await?;
+        sqlx::query(UPSERT_MIRROR)
+            .bind(as_text(mirrors))
+            .bind(now.to_string())
+            .execute(connection)
+            .await?;
     }
     Ok(GroupOutcome { answers, appended })
 }
@@ -110,12 +118,22 @@ async fn write_audit(
     if all == "[]" {
         return Ok(vec![Recorded::default(); records.len()]);
     }
-    let fresh: Vec<(String, i64, String)> =
-        sqlx::query_as(INSERT_AUDIT).bind(&all).bind(now.to_string()).fetch_all(&mut *connection).await?;
+    let fresh: Vec<(String, i64, String)> = sqlx::query_as(INSERT_AUDIT)
+        .bind(&all)
+        .bind(now.to_string())
+        .fetch_all(&mut *connection)
+        .await?;
     let mut fresh: HashSet<_> = fresh.into_iter().collect();
-    let forked: Vec<(String, i64)> = sqlx::query_as(SELECT_FORKED).bind(&all).fetch_all(&mut *connection).await?;
+    let forked: Vec<(String, i64)> = sqlx::query_as(SELECT_FORKED)
+        .bind(&all)
+        .fetch_all(&mut *connection)
+        .await?;
     let forked: HashSet<_> = forked.into_iter().collect();
-    Ok(records.iter().zip(rows).map(|(record, rows)| answer(record, &rows, &mut fresh, &forked)).collect())
+    Ok(records
+        .iter()
+        .zip(rows)
+        .map(|(record, rows)| answer(record, &rows, &mut fresh, &forked))
+        .collect())
 }
 
 fn answer(
@@ -143,8 +161,10 @@ async fn write_events(
 ) -> Result<bool, sqlx::Error> {
     let mut seen = HashSet::new();
     let events = records.iter().flat_map(|record| &record.events);
-    let events: Vec<Value> =
-        events.filter(|e| seen.insert((&e.subject_uid, e.subject_seq))).map(columns_of).collect();
+    let events: Vec<Value> = events
+        .filter(|e| seen.insert((&e.subject_uid, e.subject_seq)))
+        .map(columns_of)
+        .collect();
     if events.is_empty() {
         return Ok(false);
     }

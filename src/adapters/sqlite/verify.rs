@@ -65,15 +65,23 @@ pub async fn audit(pool: &SqlitePool) -> Result<Verdict, sqlx::Error> {
 /// The file cannot be read.
 pub async fn database(pool: &SqlitePool) -> Result<Verdict, sqlx::Error> {
     let mut snapshot = pool.begin().await?;
-    let problems: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut *snapshot).await?;
+    let problems: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_all(&mut *snapshot)
+        .await?;
     let problems = problems.into_iter().filter(|problem| problem != "ok");
     let mut verdict = chains(&mut snapshot).await?;
-    verdict.flaws.extend(problems.map(|problem| flaw("file", None, problem)));
+    verdict
+        .flaws
+        .extend(problems.map(|problem| flaw("file", None, problem)));
     numbers(&mut snapshot, &mut verdict).await?;
     events(&mut snapshot, &mut verdict).await?;
     let strays: Vec<(i64, i64)> = sqlx::query_as(STRAY_OUTBOX).fetch_all(&mut *snapshot).await?;
     let strays = strays.into_iter().map(|(epoch, sequence)| {
-        flaw(&format!("outbox {epoch}-{sequence}"), None, "it names no event of that number".into())
+        flaw(
+            &format!("outbox {epoch}-{sequence}"),
+            None,
+            "it names no event of that number".into(),
+        )
     });
     verdict.flaws.extend(strays);
     Ok(verdict)
@@ -81,7 +89,8 @@ pub async fn database(pool: &SqlitePool) -> Result<Verdict, sqlx::Error> {
 
 async fn chains(connection: &mut SqliteConnection) -> Result<Verdict, sqlx::Error> {
     let mut walk = ChainWalk::default();
-    let mut rows = sqlx::query_as::<_, AuditRow>("SELECT * FROM audit_log ORDER BY uid, seq, hash").fetch(&mut *connection);
+    let mut rows =
+        sqlx::query_as::<_, AuditRow>("SELECT * FROM audit_log ORDER BY uid, seq, hash").fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         walk.look(&row);
     }
@@ -89,7 +98,11 @@ async fn chains(connection: &mut SqliteConnection) -> Result<Verdict, sqlx::Erro
     let mut verdict = walk.verdict();
     let removed: Vec<(i64, i64)> = sqlx::query_as(REMOVED).fetch_all(connection).await?;
     let removed = removed.into_iter().map(|(position, before)| {
-        flaw("audit log", None, format!("rows at positions {} to {} were removed", before + 1, position - 1))
+        flaw(
+            "audit log",
+            None,
+            format!("rows at positions {} to {} were removed", before + 1, position - 1),
+        )
     });
     verdict.flaws.extend(removed);
     Ok(verdict)
@@ -115,24 +128,42 @@ async fn numbers(connection: &mut SqliteConnection, verdict: &mut Verdict) -> Re
 
 async fn events(connection: &mut SqliteConnection, verdict: &mut Verdict) -> Result<(), sqlx::Error> {
     let mut rows = sqlx::query_as::<_, CheckedEvent>(EVENTS).fetch(connection);
-    while let Some(CheckedEvent { row, content_hash: recorded, source, backed }) = rows.try_next().await? {
+    while let Some(CheckedEvent {
+        row,
+        content_hash: recorded,
+        source,
+        backed,
+    }) = rows.try_next().await?
+    {
         verdict.checked += 1;
         let place = format!("event {}-{} of {}", row.epoch_ms, row.sequence, row.subject);
         let seq = Some(row.subject_seq);
         if source == "live" && !backed {
-            verdict.flaws.push(flaw(&place, seq, "no audit row of that uid, seq, time and name backs it".into()));
+            verdict.flaws.push(flaw(
+                &place,
+                seq,
+                "no audit row of that uid, seq, time and name backs it".into(),
+            ));
         }
         let unchanged = row.into_envelope().is_ok_and(|envelope| {
             let event = &envelope.event;
             content_hash(event) == recorded && event_id(&event.subject_uid, event.subject_seq) == event.event_id
         });
         if !unchanged {
-            verdict.flaws.push(flaw(&place, seq, "it was changed: its content does not give its checksum".into()));
+            verdict.flaws.push(flaw(
+                &place,
+                seq,
+                "it was changed: its content does not give its checksum".into(),
+            ));
         }
     }
     Ok(())
 }
 
 fn flaw(subject: &str, seq: Option<i64>, problem: String) -> Flaw {
-    Flaw { subject: subject.to_owned(), seq, problem }
+    Flaw {
+        subject: subject.to_owned(),
+        seq,
+        problem,
+    }
 }

@@ -13,8 +13,9 @@ use crate::ports::clock::Clock;
 use crate::ports::journal::{JournalError, Record, Recorded};
 use crate::ports::outbox::{LogIdentity, StreamPosition, WindowEvent};
 
-/// The most records in one transaction: a flush is shared by enough of them long before that.
-const GROUP: usize = 256;
+/// The most records in one transaction: enough to share a flush, and few enough that even objects of the largest size
+/// that etcd takes fit into memory together.
+const GROUP: usize = 64;
 
 /// How many callers may wait for their turn before the next ones wait for a place.
 pub const QUEUE: usize = 1024;
@@ -109,7 +110,9 @@ impl Writer {
     async fn record_one_by_one(&self, group: Vec<Waiting>) {
         for (record, answer) in group {
             let result = self.commit(&[&record]).await;
-            let result = result.map(|mut answers| answers.remove(0)).map_err(|error| words(&error));
+            let result = result
+                .map(|mut answers| answers.remove(0))
+                .map_err(|error| words(&error));
             if let Err(error) = &result {
                 tracing::warn!(subject = %record.subject, "{error}");
             }
@@ -193,21 +196,36 @@ mod tests {
     impl Stage {
         async fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let pool = super::super::open::writer(&folder.path().join("history.db")).await.unwrap();
+            let pool = super::super::open::writer(&folder.path().join("history.db"))
+                .await
+                .unwrap();
             log::begin_first_log(&pool, StoppedClock.now()).await.unwrap();
             let (commands, queue) = mpsc::channel(QUEUE);
             let appended = Arc::new(Notify::new());
-            tokio::spawn(Writer { pool: pool.clone(), clock: Arc::new(StoppedClock), appended }.work(queue));
+            tokio::spawn(
+                Writer {
+                    pool: pool.clone(),
+                    clock: Arc::new(StoppedClock),
+                    appended,
+                }
+                .work(queue),
+            );
             Self { folder, pool, commands }
         }
 
         async fn tell(&self, pragma: &str) {
-            sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA {pragma}"))).execute(&self.pool).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA {pragma}")))
+                .execute(&self.pool)
+                .await
+                .unwrap();
         }
 
         async fn record(&self, name: &str) -> Result<Recorded, JournalError> {
             let (answer, answered) = oneshot::channel();
-            self.commands.send(Command::Record(Box::new(record(name)), answer)).await.unwrap();
+            self.commands
+                .send(Command::Record(Box::new(record(name)), answer))
+                .await
+                .unwrap();
             answered.await.unwrap()
         }
 
@@ -215,13 +233,23 @@ mod tests {
         async fn crowd(&self, name: &str) -> Vec<String> {
             let names: Vec<_> = (0..50).map(|i| format!("{name}-{i}")).collect();
             let results = futures::future::join_all(names.iter().map(|name| self.record(name))).await;
-            results.into_iter().filter_map(|result| result.err().map(|error| error.to_string())).collect()
+            results
+                .into_iter()
+                .filter_map(|result| result.err().map(|error| error.to_string()))
+                .collect()
         }
     }
 
     fn record(name: &str) -> Record {
-        let subject = Subject { kind: "Run".into(), namespace: "a".into(), name: name.into(), uid: name.into() };
-        let Value::Object(facts) = json!({ "text": "x".repeat(900) }) else { unreachable!() };
+        let subject = Subject {
+            kind: "Run".into(),
+            namespace: "a".into(),
+            name: name.into(),
+            uid: name.into(),
+        };
+        let Value::Object(facts) = json!({ "text": "x".repeat(900) }) else {
+            unreachable!()
+        };
         let entry = JournalEntry {
             seq: 1,
             at: StoppedClock.now(),
@@ -232,7 +260,12 @@ mod tests {
             prev_hash: String::new(),
         };
         let events = vec![DomainEvent::of(&subject, &entry, "run.phase.changed")];
-        Record { subject, entries: vec![entry], events, mirror: None }
+        Record {
+            subject,
+            entries: vec![entry],
+            events,
+            mirror: None,
+        }
     }
 
     #[tokio::test]
@@ -241,12 +274,17 @@ mod tests {
         stage.record("before").await.unwrap();
         stage.tell("max_page_count = 30").await;
         let failed = stage.crowd("full").await;
-        assert!(!failed.is_empty() && failed.iter().all(|why| why.contains("no room is left")), "{failed:?}");
+        assert!(
+            !failed.is_empty() && failed.iter().all(|why| why.contains("no room is left")),
+            "{failed:?}"
+        );
         stage.tell("max_page_count = 4294967294").await;
         assert_eq!(stage.crowd("after").await, Vec::<String>::new());
         assert_eq!(stage.crowd("full").await, Vec::<String>::new());
-        let (count, last): (i64, i64) =
-            sqlx::query_as("SELECT count(*), max(sequence) FROM events").fetch_one(&stage.pool).await.unwrap();
+        let (count, last): (i64, i64) = sqlx::query_as("SELECT count(*), max(sequence) FROM events")
+            .fetch_one(&stage.pool)
+            .await
+            .unwrap();
         assert_eq!((count, last), (101, 101), "no number was burned");
     }
 
@@ -265,11 +303,17 @@ mod tests {
     async fn a_database_locked_by_another_process_is_told_once_for_the_whole_group() {
         let stage = Stage::new().await;
         stage.tell("busy_timeout = 50").await;
-        let other = super::super::open::writer(&stage.folder.path().join("history.db")).await.unwrap();
+        let other = super::super::open::writer(&stage.folder.path().join("history.db"))
+            .await
+            .unwrap();
         let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
         let failed = stage.crowd("one").await;
         assert_eq!(failed.len(), 50);
-        assert!(failed[0].contains("another process keeps the database locked"), "{}", failed[0]);
+        assert!(
+            failed[0].contains("another process keeps the database locked"),
+            "{}",
+            failed[0]
+        );
         held.rollback().await.unwrap();
         assert_eq!(stage.crowd("one").await, Vec::<String>::new());
     }
