@@ -101,7 +101,7 @@ impl Writer {
                 let error = words(&error);
                 tracing::warn!(records = sound.len(), "{error}");
                 for (_, answer) in sound {
-                    let _ = answer.send(Err(JournalError(error.0.clone())));
+                    let _ = answer.send(Err(error.clone()));
                 }
             }
         }
