@@ -4,9 +4,9 @@ use async_trait::async_trait;
 
 use super::outbox::{OutboxRow, StreamPosition};
 
-/// Why events could not be published; they stay in the outbox.
+/// Why events could not be published (they stay in the outbox) or read back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("failed to publish events: {0}")]
+#[error("failed to use the event streams: {0}")]
 pub struct SinkError(pub String);
 
 /// What became of a batch.

@@ -53,9 +53,9 @@ pub struct Vanished {
     pub mirror: Mirror,
 }
 
-/// Why nothing could be recorded. The caller goes on while its ring has room, then waits.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to record history: {0}")]
+/// Why the history could not be written or read. Who records goes on while its ring has room, then waits.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed to use the history: {0}")]
 pub struct JournalError(pub String);
 
 /// The history's writing side.

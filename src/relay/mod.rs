@@ -18,7 +18,7 @@ use self::position::{Decision, LeaseMark, reconcile_position};
 pub use self::status::RelayStatus;
 use crate::ports::event_sink::{EventSink, Published, SinkError};
 use crate::ports::journal::JournalError;
-use crate::ports::outbox::{Outbox, OutboxRow, StreamPosition};
+use crate::ports::outbox::{LogState, Outbox, OutboxRow, StreamPosition};
 
 /// Events sent at once: past a hundred the round trip no longer counts, and a batch stays below a megabyte.
 const BATCH: u32 = 256;
@@ -127,8 +127,7 @@ impl Relay {
 
     /// Makes database and stream agree on what was sent; where the stream ends.
     async fn compare(&self) -> Result<Option<StreamPosition>, RelayError> {
-        let log = self.outbox.log_state().await?;
-        self.status.send_modify(|status| status.see(&log));
+        let log = self.look().await?;
         let stream = self.sink.position().await?;
         self.status.send_modify(RelayStatus::connect);
         match reconcile_position(&log, stream, self.mark) {
@@ -145,11 +144,16 @@ impl Relay {
         Ok(stream)
     }
 
+    async fn look(&self) -> Result<LogState, RelayError> {
+        let log = self.outbox.log_state().await?;
+        self.status.send_modify(|status| status.see(&log));
+        Ok(log)
+    }
+
     async fn send_pending(&self, end: &mut Option<StreamPosition>) -> Result<Published, RelayError> {
         loop {
             let rows = self.outbox.pending(BATCH).await?;
             let Some(last) = rows.last().map(|row: &OutboxRow| row.position) else {
-                self.look().await?;
                 return Ok(Published::All);
             };
             if self.sink.publish(*end, &rows).await? == Published::Moved {
@@ -157,14 +161,11 @@ impl Relay {
             }
             *end = (*end).max(Some(last));
             self.outbox.mark_sent(last).await?;
-            self.look().await?;
+            self.status.send_modify(|status| status.sent(&rows));
+            if self.status.borrow().unsent == 0 {
+                self.look().await?;
+            }
         }
-    }
-
-    async fn look(&self) -> Result<(), RelayError> {
-        let log = self.outbox.log_state().await?;
-        self.status.send_modify(|status| status.see(&log));
-        Ok(())
     }
 
     fn failed(&self, error: &RelayError, failures: u32) {

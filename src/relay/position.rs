@@ -139,83 +139,84 @@ mod tests {
         }
     }
 
+    type Case = (
+        &'static str,
+        Option<StreamPosition>,
+        Option<StreamPosition>,
+        Option<LeaseMark>,
+        Decision,
+    );
+
+    fn check(cases: &[Case]) {
+        for (name, sent, stream, lease, decision) in cases {
+            assert_eq!(reconcile_position(&log(*sent), *stream, *lease), *decision, "{name}");
+        }
+    }
+
     #[test]
-    fn every_disagreement_has_its_answer() {
-        use Decision::{BeginLog, Continue, Rewind};
+    fn agreement_and_older_logs_go_on() {
         let all = Some(at(10, 10));
-        let none: Option<LeaseMark> = None;
-        let table = [
-            ("nothing sent anywhere", None, None, none, Continue),
-            ("all agree", all, all, Some(mark(OURS, 10, 10)), Continue),
+        check(&[
+            ("nothing anywhere", None, None, None, Decision::Continue),
+            ("all agree", all, all, Some(mark(OURS, 10, 10)), Decision::Continue),
             (
-                "sent but not marked as such",
+                "sent but not marked",
                 Some(at(10, 4)),
                 Some(at(10, 7)),
-                none,
-                Continue,
-            ),
-            ("new log, old stream", None, Some(at(9, 400)), none, Continue),
-            ("new log, old mark", None, None, Some(mark(OTHER, 9, 400)), Continue),
-            (
-                "stream emptied",
-                all,
                 None,
-                Some(mark(OURS, 10, 10)),
-                Rewind { after: None },
+                Decision::Continue,
             ),
+            ("old stream", None, Some(at(9, 400)), None, Decision::Continue),
+            ("old mark", None, None, Some(mark(OTHER, 9, 400)), Decision::Continue),
+        ]);
+    }
+
+    #[test]
+    fn a_stream_that_lost_events_gets_them_again() {
+        let all = Some(at(10, 10));
+        let rewind = |after| Decision::Rewind { after };
+        check(&[
+            ("emptied", all, None, Some(mark(OURS, 10, 10)), rewind(None)),
+            ("last writes lost", all, Some(at(10, 7)), None, rewind(Some(at(10, 7)))),
             (
-                "last writes lost",
-                all,
-                Some(at(10, 7)),
-                none,
-                Rewind { after: Some(at(10, 7)) },
-            ),
-            (
-                "stream of an older log restored",
+                "an older log restored",
                 all,
                 Some(at(9, 7)),
-                none,
-                Rewind { after: Some(at(9, 7)) },
+                None,
+                rewind(Some(at(9, 7))),
             ),
+        ]);
+    }
+
+    #[test]
+    fn a_database_that_is_behind_begins_a_log_later_than_all_seen() {
+        let all = Some(at(10, 10));
+        let begin = |after_ms| Decision::BeginLog { after_ms };
+        check(&[
+            ("restored", all, Some(at(10, 12)), None, begin(10)),
             (
-                "database restored",
-                all,
-                Some(at(10, 12)),
-                none,
-                BeginLog { after_ms: 10 },
-            ),
-            (
-                "database restored, stream emptied",
+                "restored, stream emptied",
                 all,
                 None,
                 Some(mark(OURS, 10, 12)),
-                BeginLog { after_ms: 10 },
+                begin(10),
             ),
+            ("later log on the stream", all, Some(at(11, 1)), None, begin(11)),
             (
-                "clock went back: later log on the stream",
-                all,
-                Some(at(11, 1)),
-                none,
-                BeginLog { after_ms: 11 },
-            ),
-            (
-                "clock went back: later log on the lease",
+                "later log on the lease",
                 None,
                 None,
                 Some(mark(OTHER, 12, 1)),
-                BeginLog { after_ms: 12 },
+                begin(12),
             ),
             (
-                "another log of the same birth",
+                "another of the same birth",
                 None,
                 None,
                 Some(mark(OTHER, 10, 1)),
-                BeginLog { after_ms: 10 },
+                begin(10),
             ),
-        ];
-        for (name, sent, stream, lease, decision) in table {
-            assert_eq!(reconcile_position(&log(sent), stream, lease), decision, "{name}");
-        }
+        ]);
     }
 
     #[test]

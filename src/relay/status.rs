@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::RelayError;
 use super::position::LeaseMark;
 use crate::kernel::moment::Moment;
-use crate::ports::outbox::LogState;
+use crate::ports::outbox::{LogState, OutboxRow};
 
 /// A picture of the relay at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,20 @@ impl RelayStatus {
         self.unsent = log.unsent;
         self.oldest_unsent = log.oldest_unsent;
         self.mark = Some(LeaseMark::of(log));
+    }
+
+    /// Counts a batch off; asking the database instead would make it count the whole outbox for each.
+    pub(super) fn sent(&mut self, rows: &[OutboxRow]) {
+        let Some(last) = rows.last() else { return };
+        self.unsent = self.unsent.saturating_sub_unsigned(rows.len() as u64).max(0);
+        self.oldest_unsent = Some(last.envelope.recorded_at).filter(|_| self.unsent > 0);
+        if let Some(mark) = self
+            .mark
+            .as_mut()
+            .filter(|mark| mark.epoch_ms == last.position.epoch_ms)
+        {
+            mark.sequence = last.position.sequence;
+        }
     }
 
     pub(super) fn connect(&mut self) {

@@ -47,6 +47,10 @@ async fn verification_ends_with_0_or_1_also_when_no_controller_runs() {
     let history = stage.open().await;
     history.record(Object::new("one").grow(3).record()).await.unwrap();
     history.close().await.unwrap();
+    assert!(
+        !stage.path().with_extension("db-wal").exists(),
+        "a closed database is one file"
+    );
     for arguments in [["audit", "verify"], ["db", "verify"]] {
         let output = metawsm(&stage.path(), &arguments);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

@@ -210,6 +210,6 @@ async fn recovery_without_redis_fails_soon_and_changes_nothing() {
     let history = stage.open().await;
     let log = history.log_state().await.unwrap();
     let why = recover(&*history, &redis.sink(), None).await.unwrap_err().to_string();
-    assert!(why.starts_with("failed to publish events"), "{why}");
+    assert!(why.starts_with("failed to use the event streams"), "{why}");
     assert_eq!(history.log_state().await.unwrap(), log);
 }

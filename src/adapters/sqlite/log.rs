@@ -21,7 +21,7 @@ const CURRENT: &str =
 /// The newest event of each log before a position, newest log first.
 const LAST_BEFORE: &str = "
 SELECT l.epoch_ms, (SELECT max(e.sequence) FROM events e WHERE e.log_id = l.log_id
-                    AND (l.epoch_ms < ?1 OR e.sequence < ?2)) AS sequence
+                    AND e.sequence < iif(l.epoch_ms < ?1, 9223372036854775807, ?2)) AS sequence
 FROM log l WHERE l.epoch_ms <= ?1 ORDER BY l.epoch_ms DESC";
 
 const RENUMBER_EVENTS: &str = "

@@ -65,14 +65,14 @@ impl History {
         })
     }
 
-    /// Finishes what was asked for, then closes the file. Later calls fail.
+    /// Finishes what was asked for, then closes the file, which then is whole without its `-wal`. Later calls fail.
     ///
     /// # Errors
     /// It was closed before.
     pub async fn close(&self) -> Result<(), JournalError> {
-        let closed = self.ask(Command::Close).await;
+        // Readers first: only a last connection that may write folds the write-ahead log into the file.
         self.readers.pool.close().await;
-        closed
+        self.ask(Command::Close).await
     }
 
     async fn change<T>(&self, change: impl FnOnce(Answer<T>) -> Change) -> Result<T, JournalError> {

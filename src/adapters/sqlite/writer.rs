@@ -13,8 +13,9 @@ use crate::ports::clock::Clock;
 use crate::ports::journal::{JournalError, Record, Recorded};
 use crate::ports::outbox::{LogIdentity, StreamPosition, WindowEvent};
 
-/// The most records in one transaction: a flush is shared by enough of them long before that.
-const GROUP: usize = 256;
+/// The most records in one transaction: enough to share a flush, and few enough that even objects of the largest size
+/// that etcd takes fit into memory together.
+const GROUP: usize = 64;
 
 /// How many callers may wait for their turn before the next ones wait for a place.
 pub const QUEUE: usize = 1024;
@@ -100,7 +101,7 @@ impl Writer {
                 let error = words(&error);
                 tracing::warn!(records = sound.len(), "{error}");
                 for (_, answer) in sound {
-                    let _ = answer.send(Err(JournalError(error.0.clone())));
+                    let _ = answer.send(Err(error.clone()));
                 }
             }
         }
