@@ -188,12 +188,11 @@ impl Elector {
                 self.leadership.extend(Some(started + self.config.renew_deadline));
                 true
             }
-            Ok(Ok(false)) => false,
             Ok(Err(error)) => {
                 debug!(%error, "lease round failed");
                 false
             }
-            Err(_) => false,
+            Ok(Ok(false)) | Err(_) => false,
         }
     }
 

@@ -7,9 +7,9 @@ use rand::RngExt as _;
 /// The first backoff; doubled with each failure in a row.
 const BASE: Duration = Duration::from_millis(500);
 /// The longest backoff (design, section 3).
-pub const CAP: Duration = Duration::from_secs(300);
+pub const CAP: Duration = Duration::from_mins(5);
 /// Nothing is due: look once in a while all the same, for what no watch tells.
-const HEARTBEAT: Duration = Duration::from_secs(600);
+const HEARTBEAT: Duration = Duration::from_mins(10);
 /// After losing a race: the watch brings the news long before.
 pub const AFTER_QUIET: Duration = Duration::from_secs(5);
 

@@ -33,11 +33,11 @@ pub struct Worker {
 }
 
 /// A reporter and the worker that sends what it is told.
-pub fn reporter(client: Client, instance: String, metrics: Arc<Metrics>) -> (Reporter, Worker) {
+pub fn reporter(client: Client, instance: &str, metrics: Arc<Metrics>) -> (Reporter, Worker) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let sent_by = Sender {
         controller: "metawsm.dev/controller".to_owned(),
-        instance: Some(cut(&instance, 120)),
+        instance: Some(cut(instance, 120)),
     };
     (
         Reporter { queue: sender, metrics },

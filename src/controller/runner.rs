@@ -36,7 +36,7 @@ const WATCH_SECONDS: u32 = 200;
 /// Objects per page of a list.
 const PAGE: u32 = 500;
 /// A whole pass; every call in it has a shorter deadline of its own.
-const PASS_LIMIT: Duration = Duration::from_secs(180);
+const PASS_LIMIT: Duration = Duration::from_mins(3);
 /// From how many failures in a row on the conditions tell of them; fewer are noise.
 const TELL_FROM: u32 = 3;
 
@@ -67,7 +67,7 @@ where
         .reflect(writer)
         .inspect_ok(move |event| match event {
             watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object) => {
-                tap(object)
+                tap(object);
             }
             watcher::Event::Init | watcher::Event::InitDone => {}
         })
@@ -177,10 +177,10 @@ async fn after_failure<K: Kind>(cx: &Context<K>, object: &Guarded<K::Resource>, 
     });
     warn!(kind = K::NAME, namespace, name, class = failure.class(), failures, error = %failure, "pass failed");
     let tell = failures >= TELL_FROM || !matches!(failure, Failure::Retry(_));
-    if let (true, Ok(resource)) = (tell, &object.0) {
-        if let Err(error) = status::write_failure(cx, resource, failure).await {
-            debug!(%error, "the failure could not be told in status");
-        }
+    if let (true, Ok(resource)) = (tell, &object.0)
+        && let Err(error) = status::write_failure(cx, resource, failure).await
+    {
+        debug!(%error, "the failure could not be told in status");
     }
     match failure {
         Failure::Stalled { .. } | Failure::Quiet(_) => Action::requeue(policy::heartbeat()),

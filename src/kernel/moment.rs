@@ -46,6 +46,7 @@ impl Moment {
         Duration::try_from(gap).unwrap_or(Duration::ZERO)
     }
 
+    #[must_use]
     /// This instant moved later; stays where it is at the end of time.
     pub fn plus(self, by: Duration) -> Self {
         let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);

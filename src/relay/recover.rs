@@ -59,7 +59,7 @@ async fn read_back(
             break;
         };
         let read = page.len();
-        let events: Vec<_> = page.into_iter().filter_map(parsed).collect();
+        let events: Vec<_> = page.into_iter().filter_map(|entry| parsed(&entry)).collect();
         recovered.skipped += u64::try_from(read - events.len()).unwrap_or(u64::MAX);
         recovered.adopted += outbox.adopt(events).await?;
         after = Some(last);
@@ -67,7 +67,7 @@ async fn read_back(
     Ok(())
 }
 
-fn parsed(entry: WindowEntry) -> Option<WindowEvent> {
+fn parsed(entry: &WindowEntry) -> Option<WindowEvent> {
     let envelope: Envelope = serde_json::from_str(entry.envelope.as_deref()?).ok()?;
     let ours = envelope.sequence == entry.position.sequence;
     ours.then_some(WindowEvent {

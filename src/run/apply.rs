@@ -43,7 +43,7 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             plan,
         } => {
             let key = step_key(run, workspace, *step, *attempt);
-            kind.executor.start(&key, plan).await.map_err(executor_failed)
+            kind.executor.start(&key, plan).await.map_err(|e| executor_failed(&e))
         }
         Effect::Forget {
             workspace,
@@ -51,14 +51,14 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             attempt,
         } => {
             let key = step_key(run, workspace, *step, *attempt);
-            kind.executor.forget(&key).await.map_err(executor_failed)
+            kind.executor.forget(&key).await.map_err(|e| executor_failed(&e))
         }
-        Effect::StopSteps => kind.executor.stop_run(&uid).await.map_err(executor_failed),
-        Effect::ForgetSteps => kind.executor.forget_run(&uid).await.map_err(executor_failed),
+        Effect::StopSteps => kind.executor.stop_run(&uid).await.map_err(|e| executor_failed(&e)),
+        Effect::ForgetSteps => kind.executor.forget_run(&uid).await.map_err(|e| executor_failed(&e)),
     }
 }
 
-fn executor_failed(error: ExecutorError) -> Failure {
+fn executor_failed(error: &ExecutorError) -> Failure {
     Failure::Retry(error.to_string())
 }
 

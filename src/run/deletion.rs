@@ -30,84 +30,85 @@ enum Cleaned {
     Kept(String),
 }
 
+/// Where the end of a Run stands.
+enum Stage {
+    /// Nobody was told yet.
+    Announce,
+    Clean(Vec<Effect>),
+    GiveBack(Vec<Effect>),
+    Record(Vec<String>),
+    LetGo,
+}
+
 /// The next move of a Run that is being deleted.
 pub fn deleting(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
     let run = observed.run.as_ref();
     let mut status = run.status.clone().unwrap_or_default();
-    let announced = status.phase == Some(Phase::Stopping);
-    let recorded = status.journal.last().is_some_and(|e| e.kind == DELETED);
-    let mut plan = |effects, transitions, release, next, message: &str| {
-        status.conditions = conditions(run, &status, message, now);
-        Plan {
-            effects,
-            status: status.clone(),
-            transitions,
-            release,
-            next,
-            reason: DELETING,
+    let soon = Next::After(Duration::from_secs(1));
+    let (mut effects, mut transitions, mut next, mut release) = (vec![], vec![], Next::Settled, false);
+    let message = match stage(observed) {
+        Stage::Announce => {
+            transitions.push(events::phase_changed(status.phase, Phase::Stopping, DELETING));
+            status.phase = Some(Phase::Stopping);
+            "stopping the Run's steps"
+        }
+        Stage::Clean(moves) => {
+            (effects, next) = (moves, soon);
+            "removing the workspaces"
+        }
+        Stage::GiveBack(moves) => {
+            (effects, next) = (moves, soon);
+            "giving back the claims"
+        }
+        Stage::Record(kept) => {
+            transitions.push(events::deleted(&kept, false));
+            "recording the end"
+        }
+        Stage::LetGo => {
+            effects.push(Effect::ForgetSteps);
+            release = true;
+            "recording the end"
         }
     };
-    if recorded {
-        return plan(
-            vec![Effect::ForgetSteps],
-            vec![],
-            true,
-            Next::Settled,
-            "the end is recorded; the Run goes",
-        );
+    status.conditions = conditions(run, &status, message, now);
+    Plan {
+        effects,
+        status,
+        transitions,
+        release,
+        next,
+        reason: DELETING,
     }
-    if !announced {
-        let transition = events::phase_changed(run.status.as_ref().and_then(|s| s.phase), Phase::Stopping, DELETING);
-        let mut first = plan(
-            vec![],
-            vec![transition],
-            false,
-            Next::Settled,
-            "stopping the Run's steps",
-        );
-        first.status.phase = Some(Phase::Stopping);
-        return first;
+}
+
+fn stage(observed: &Observed) -> Stage {
+    let run = observed.run.as_ref();
+    let status = run.status.as_ref();
+    if status.and_then(|s| s.journal.last()).is_some_and(|e| e.kind == DELETED) {
+        return Stage::LetGo;
+    }
+    if status.and_then(|s| s.phase) != Some(Phase::Stopping) {
+        return Stage::Announce;
     }
     let cleaned: Vec<_> = status_workspaces(run)
         .iter()
         .map(|w| (w, cleaned(observed, w)))
         .collect();
-    if cleaned
+    if !cleaned
         .iter()
         .all(|(_, c)| matches!(c, Cleaned::Removed | Cleaned::Kept(_)))
     {
-        let claims = releases(observed);
-        if claims.is_empty() {
-            let kept: Vec<_> = cleaned.iter().filter_map(|(w, c)| kept(w, c)).collect();
-            return plan(
-                vec![],
-                vec![events::deleted(&kept, false)],
-                false,
-                Next::Settled,
-                "recording the end",
-            );
+        let mut moves: Vec<_> = cleaned.iter().flat_map(|(w, c)| clean(observed, w, c)).collect();
+        if !moves.is_empty() {
+            moves.insert(0, Effect::StopSteps);
         }
-        return plan(
-            claims,
-            vec![],
-            false,
-            Next::After(Duration::from_secs(1)),
-            "giving back the claims",
-        );
+        return Stage::Clean(moves);
     }
-    let mut effects = vec![Effect::StopSteps];
-    effects.extend(cleaned.iter().flat_map(|(w, c)| clean(observed, w, c)));
-    let running = cleaned
-        .iter()
-        .all(|(_, c)| !matches!(c, Cleaned::NotStarted | Cleaned::Again));
-    let effects = if running { vec![] } else { effects };
-    plan(
-        effects,
-        vec![],
-        false,
-        Next::After(Duration::from_secs(1)),
-        "removing the workspaces",
-    )
+    let claims = releases(observed);
+    if !claims.is_empty() {
+        return Stage::GiveBack(claims);
+    }
+    Stage::Record(cleaned.iter().filter_map(|(w, c)| kept(w, c)).collect())
 }
 
 fn status_workspaces(run: &Run) -> &[WorkspaceStatus] {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use kube::ResourceExt as _;
 
 use super::RunSettings;
-use super::crd::{Brief, DocSeedFrom, Repo, Run, WorkspaceStatus};
+use super::crd::{Brief, DocSeedFrom, PrepareStatus, Repo, Run, SeedStatus, WorkspaceStatus};
 use super::home::Home;
 use crate::kernel::ticket::workspace_name;
 use crate::ports::workspaces::{
@@ -26,8 +26,8 @@ pub fn new_workspace(run: &Run, ticket: &str, settings: &RunSettings) -> Workspa
         name,
         path: path.to_string_lossy().into_owned(),
         repos: vec![],
-        prepare: Default::default(),
-        seed: Default::default(),
+        prepare: PrepareStatus::default(),
+        seed: SeedStatus::default(),
     }
 }
 

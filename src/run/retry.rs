@@ -7,7 +7,7 @@ use crate::kernel::moment::Moment;
 /// After the first failure.
 const FIRST: Duration = Duration::from_secs(2);
 /// The longest wait; also the pace at which a step that needs somebody is looked at again.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// How long until the next try; zero: now.
 pub fn wait(attempts: i32, stalled: bool, last: Option<Moment>, now: Moment) -> Duration {

@@ -29,7 +29,7 @@ const AUTHORITY_KNOWN: &str = "AuthorityKnown";
 const LAST_CLAIM_GONE: &str = "LastClaimGone";
 
 /// A topology that a Run made and never claimed (it crashed in between) goes after so long.
-const UNCLAIMED: Duration = Duration::from_secs(60);
+const UNCLAIMED: Duration = Duration::from_mins(1);
 
 /// The decision.
 pub fn decide(observed: &Observed, now: Moment) -> Plan<TicketTopologyStatus, Effect> {

@@ -1,5 +1,5 @@
 //! stub
-use crate::ports::executor::*;
+use crate::ports::executor::{Executor, ExecutorError, StepEnded, StepKey, StepState};
 pub struct LocalExecutor;
 impl LocalExecutor {
     pub fn open(_: &std::path::Path, _: usize) -> anyhow::Result<Self> {

@@ -138,7 +138,7 @@ pub async fn vanished(
     let rows: Vec<MirrorRow> = sqlx::query_as(ALIVE_BUT_GONE)
         .bind(kind)
         .bind(Value::from(namespaces.to_vec()).to_string())
-        .bind(Value::from_iter(alive.iter().cloned()).to_string())
+        .bind(alive.iter().cloned().collect::<Value>().to_string())
         .fetch_all(pool)
         .await
         .map_err(|error| words(&error))?;

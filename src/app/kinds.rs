@@ -1,0 +1,193 @@
+//! Starts the drivers of all kinds and what wakes them. A fifth kind is one more function here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt as _;
+use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tracing::info;
+
+use super::{COUNT, Ground};
+use crate::adapters::executor_local::LocalExecutor;
+use crate::controller::context::{Context, Shared};
+use crate::controller::kind::Kind;
+use crate::controller::metrics::ControllerLabels;
+use crate::controller::runner::{self, Guarded, Pokes};
+use crate::controller::vanished;
+use crate::kernel::ticket::topology_name;
+use crate::ports::executor::Executor;
+use crate::run::RunKind;
+use crate::run::crd::Run;
+use crate::tasks::Tasks;
+use crate::ticket_topology::TopologyKind;
+use crate::ticket_topology::crd::TicketTopology;
+
+/// How often the mirror is compared with the cluster, for objects that vanished.
+const SWEEP: Duration = Duration::from_mins(5);
+
+/// One kind's cache and the wakes of its objects, before its driver runs.
+struct Feed<R: kube::Resource<DynamicType = ()> + Clone + 'static> {
+    store: Store<Guarded<R>>,
+    writer: Writer<Guarded<R>>,
+    wake: Pokes<R>,
+    wakes: UnboundedReceiver<ObjectRef<Guarded<R>>>,
+}
+
+impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
+    fn new() -> Self {
+        let (store, writer) = reflector::store();
+        let (wake, wakes) = mpsc::unbounded_channel();
+        Self {
+            store,
+            writer,
+            wake,
+            wakes,
+        }
+    }
+}
+
+/// Starts every kind.
+///
+/// # Errors
+/// The executor's folder cannot be used.
+pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyhow::Result<()> {
+    let args = &ground.args;
+    let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(&args.data_dir, usize::from(args.max_steps))?);
+    let (runs, topologies) = (Feed::<Run>::new(), Feed::<TicketTopology>::new());
+    let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
+    let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
+
+    let run_kind = RunKind {
+        client: shared.client.clone(),
+        topologies: topology_store.clone(),
+        executor: executor.clone(),
+        settings: Arc::new(args.run_settings()),
+    };
+    start_kind(
+        ground,
+        tasks,
+        Context::new(run_kind, shared.clone()),
+        runs,
+        topologies_of(wake_topology),
+    );
+    let topology_kind = TopologyKind {
+        client: shared.client.clone(),
+        runs: run_store.clone(),
+    };
+    let tap = runs_of(run_store.clone(), wake_run.clone());
+    start_kind(
+        ground,
+        tasks,
+        Context::new(topology_kind, shared.clone()),
+        topologies,
+        tap,
+    );
+
+    let stop = ground.stop.clone();
+    tasks.spawn("step news", async move {
+        loop {
+            tokio::select! {
+                ended = executor.next_ended() => drop(wake_run.send(ObjectRef::new(&ended.run).within(&ended.namespace))),
+                () = stop.cancelled() => return,
+            }
+        }
+    });
+    let (readiness, stop) = (ground.readiness.clone(), ground.stop.clone());
+    tasks.spawn("readiness", async move {
+        let _ = tokio::join!(run_store.wait_until_ready(), topology_store.wait_until_ready());
+        readiness.set("caches", true);
+        info!("ready");
+        stop.cancelled().await;
+    });
+    Ok(())
+}
+
+fn start_kind<K: Kind>(
+    ground: &Ground,
+    tasks: &mut Tasks,
+    context: Context<K>,
+    feed: Feed<K::Resource>,
+    tap: impl Fn(&Guarded<K::Resource>) + Send + 'static,
+) {
+    let (args, cx) = (&ground.args, Arc::new(context));
+    let stream = runner::watch(cx.shared.client.clone(), args.namespace.clone(), feed.writer, tap);
+    let stop = ground.stop.clone();
+    tasks.spawn(
+        K::NAME,
+        runner::run(
+            cx.clone(),
+            feed.store.clone(),
+            stream,
+            feed.wakes,
+            args.concurrency,
+            stop,
+        ),
+    );
+    tasks.spawn("upkeep", upkeep(cx, feed.store, ground));
+}
+
+/// A Run that changed wakes the topologies of its tickets: their claims may be abandoned now.
+fn topologies_of(wake: Pokes<TicketTopology>) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        if let Ok(run) = &run.0 {
+            for ticket in &run.spec.tickets {
+                let topology = ObjectRef::new(&topology_name(ticket)).within(&run.namespace().unwrap_or_default());
+                let _ = wake.send(topology);
+            }
+        }
+    }
+}
+
+/// A topology that changed wakes every Run that wants its ticket.
+fn runs_of(runs: Store<Guarded<Run>>, wake: Pokes<Run>) -> impl Fn(&Guarded<TicketTopology>) + Send + 'static {
+    move |topology| {
+        let (name, namespace) = (topology.name_any(), topology.namespace());
+        let wanted = runs.state_filter(|run| {
+            let Ok(run) = &run.0 else { return false };
+            run.namespace() == namespace && run.spec.tickets.iter().any(|t| topology_name(t) == name)
+        });
+        for run in wanted {
+            let _ = wake.send(ObjectRef::from_obj(run.as_ref()));
+        }
+    }
+}
+
+/// Counts the objects, and finds those that vanished while nobody watched.
+fn upkeep<K: Kind>(
+    cx: Arc<Context<K>>,
+    store: Store<Guarded<K::Resource>>,
+    ground: &Ground,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (stop, namespace) = (ground.stop.clone(), ground.args.namespace.clone());
+    async move {
+        let label = ControllerLabels { controller: K::NAME };
+        let mut swept = None;
+        tokio::select! {
+            _ = store.wait_until_ready() => {}
+            () = stop.cancelled() => {}
+        }
+        while !stop.is_cancelled() {
+            let objects = store.state();
+            let unreadable = objects.iter().filter(|o| o.0.is_err()).count();
+            let metrics = &cx.shared.metrics;
+            metrics
+                .objects
+                .get_or_create(&label)
+                .set(i64::try_from(objects.len()).unwrap_or(i64::MAX));
+            metrics
+                .undecodable
+                .get_or_create(&label)
+                .set(i64::try_from(unreadable).unwrap_or(i64::MAX));
+            drop(objects);
+            if swept.is_none_or(|at: tokio::time::Instant| at.elapsed() >= SWEEP) {
+                vanished::sweep(&cx, &store, namespace.as_deref()).await;
+                swept = Some(tokio::time::Instant::now());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(COUNT) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+}
