@@ -10,5 +10,7 @@
 //! Directions of imports, checked by `tests/architecture.rs`: `main → app → kinds → controller → ports → kernel`.
 #![forbid(unsafe_code)]
 
+pub mod adapters;
 pub mod kernel;
 pub mod ports;
+pub mod steps;

@@ -5,4 +5,5 @@ pub mod canonical;
 pub mod event;
 pub mod journal;
 pub mod moment;
+pub mod repo_url;
 pub mod subject;

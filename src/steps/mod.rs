@@ -1,0 +1,9 @@
+//! The work itself, done by short-lived processes of this binary: `metawsm step …` under `metawsm supervise`.
+//! A step reads one plan file and writes one outcome file; it knows no Kubernetes, no database and no controller.
+
+pub mod cleanup;
+pub mod clones;
+pub mod context;
+pub mod inspect;
+pub mod prepare;
+pub mod workspace;
