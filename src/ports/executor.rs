@@ -29,7 +29,8 @@ impl StepName {
 }
 
 /// Names one execution of a step. The same key is never executed twice at the same time, nor again once it has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct StepKey {
     pub namespace: String,
     pub run: String,

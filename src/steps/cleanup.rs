@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::clones::CloneOnDisk;
 use super::context::{StepContext, boundary};
+use super::prepare::known_tags;
 use super::workspace::{PRIVATE, Place, Workspace, owner_at, remove, set_aside};
 use crate::adapters::git::isolated::Isolated;
 use crate::adapters::git::refs;
@@ -93,6 +94,7 @@ fn why_clone_unsaved(
             return Ok(Some(format!("it holds another repository in \"{nested}\"")));
         }
         let (mut tips, mut saved) = (vec![head], Vec::from_iter(repo.base_commit.clone()));
+        saved.extend(known_tags(workspace, &repo.name).map_err(|e| e.to_string())?);
         for (name, id) in refs::all(&clone.git).map_err(|e| e.to_string())? {
             if name.starts_with("refs/remotes/origin/") { saved.push(id) } else if counts(&name) { tips.push(id) }
         }
@@ -102,7 +104,6 @@ fn why_clone_unsaved(
     judge().unwrap_or_else(Some)
 }
 
-/// Tags come with the clone; one that an agent made on its own commit is on a branch too, or it is put aside for that.
 fn counts(name: &str) -> bool {
     name.starts_with("refs/heads/") || name == "refs/stash" || name.starts_with("refs/tags/")
 }

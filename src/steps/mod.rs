@@ -3,7 +3,13 @@
 
 pub mod cleanup;
 pub mod clones;
+pub mod command;
 pub mod context;
+pub mod execute;
 pub mod inspect;
 pub mod prepare;
+pub mod seed;
+pub mod supervise;
+#[cfg(test)]
+mod tests;
 pub mod workspace;

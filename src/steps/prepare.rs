@@ -1,17 +1,21 @@
 //! Makes a workspace: the caches brought up to date, and one plain clone per repository on the workspace's branch.
 //! A clone that is finished is never touched again, for agents may have worked in it.
 
+use std::io;
 use std::path::Path;
 
 use super::clones::CloneOnDisk;
 use super::context::{StepContext, boundary};
 use super::workspace::{PRIVATE, Workspace};
 use crate::adapters::git::cache::Cache;
+use crate::adapters::git::refs;
 use crate::ports::executor::StepError;
 use crate::ports::workspaces::{PrepareOutcome, PreparePlan, PreparedRepo, RepoPlan};
 
 /// Longest file that holds a commit id.
 const COMMIT_LIMIT: u64 = 128;
+/// Largest list of tags that is read: some 400,000 tags.
+const TAGS_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// Makes what is missing of the workspace.
 pub fn prepare(plan: &PreparePlan, context: &mut StepContext) -> Result<PrepareOutcome, StepError> {
@@ -60,11 +64,30 @@ fn make_clone(plan: &PreparePlan, repo: &RepoPlan, workspace: &Workspace) -> Res
     workspace.private.remove(&half_made).map_err(what())?;
     cache.clone_to(&workspace.path().join(PRIVATE).join(&half_made), &plan.branch, &commit)?;
     boundary("step.prepare.after_clone");
+    record_tags(workspace, &repo.name, &half_made).map_err(what())?;
     workspace.private.write_whole(&base_file(&repo.name), commit.as_bytes()).map_err(what())?;
     workspace.private.sync_file_system().map_err(what())?;
     workspace.private.rename(&half_made, &workspace.folder, &repo.name).map_err(what())?;
     boundary("step.prepare.after_rename");
     Ok(commit)
+}
+
+/// Tags that came with the clone are saved where they came from, also those on no branch.
+fn record_tags(workspace: &Workspace, repo: &str, half_made: &str) -> io::Result<()> {
+    let git = workspace.private.descend(&Path::new(half_made).join(".git"))?;
+    let tags = refs::all(&git)?.into_iter().filter(|(name, _)| name.starts_with("refs/tags/"));
+    let lines: String = tags.map(|(_, id)| format!("{id}\n")).collect();
+    workspace.private.write_whole(&tags_file(repo), lines.as_bytes())
+}
+
+/// The objects of the tags that came with a clone.
+pub fn known_tags(workspace: &Workspace, repo: &str) -> io::Result<Vec<String>> {
+    let content = workspace.private.read(tags_file(repo), TAGS_LIMIT)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&content).lines().map(str::to_owned).collect())
+}
+
+fn tags_file(repo: &str) -> String {
+    format!("tags-{repo}")
 }
 
 fn base_file(repo: &str) -> String {

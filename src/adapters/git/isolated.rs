@@ -126,7 +126,7 @@ impl<'a> Isolated<'a> {
         let ours = format!("{COMMITTER_NAME} <{COMMITTER_EMAIL}>");
         let (_, answer) = self
             .call()
-            .args(&["rev-list", "--no-commit-header", "--format=%cn <%ce>", "--ignore-missing", "--stdin"])
+            .args(&["rev-list", "--no-commit-header", "--format=%cn <%ce>", "--stdin"])
             .input(revisions.into_bytes())
             .answer()?;
         Ok(String::from_utf8_lossy(&answer).lines().filter(|line| *line != ours).count())

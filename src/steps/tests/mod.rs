@@ -1,0 +1,1 @@
+//! Steps against real git and real files.
