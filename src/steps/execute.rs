@@ -62,7 +62,7 @@ fn with_plan<P: DeserializeOwned, O: Serialize>(
 }
 
 /// Writes an outcome file as a whole: temporary, flushed, renamed.
-pub fn write_end(folder: &Path, outcome: &Path, end: &StepEnd) -> std::io::Result<()> {
+fn write_end(folder: &Path, outcome: &Path, end: &StepEnd) -> std::io::Result<()> {
     let name = outcome.file_name().and_then(|n| n.to_str());
     let name = name.ok_or_else(|| std::io::Error::other("the outcome file has no name"))?;
     Folder::open_trusted(folder)?.write_whole(name, &serde_json::to_vec(end)?)

@@ -13,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::execute::write_end;
 use crate::adapters::nofollow::Folder;
 use crate::adapters::processes::ProcessIdentity;
 use crate::ports::executor::{StepEnd, StepError, StepKey};
@@ -48,7 +47,7 @@ pub fn supervise(folder: &Path) -> io::Result<()> {
     own.end_session(PATIENCE);
     if files.kind(files::OUTCOME)?.is_none() {
         let error = StepError::passing("Killed", killed_message(&key, status, &last_words(&files)));
-        write_end(folder, &folder.join(files::OUTCOME), &StepEnd::Failed(error))?;
+        files.write_whole(files::OUTCOME, &serde_json::to_vec(&StepEnd::Failed(error))?)?;
     }
     Ok(())
 }

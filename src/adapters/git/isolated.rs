@@ -73,8 +73,9 @@ impl<'a> Isolated<'a> {
 
     /// Whether a folder that `head` does not hold is ignored.
     pub fn ignores(&self, folder: &Path) -> Result<bool, StepError> {
-        let (code, _) =
-            self.call().args(&["check-ignore", "--quiet", "--"]).operands([folder]).accept(&[0, 1]).answer()?;
+        // This one command refuses literal pathspecs; the prefix keeps a leading `:` from being magic.
+        let call = self.call().env("GIT_LITERAL_PATHSPECS", "0").args(&["check-ignore", "--quiet", "--"]);
+        let (code, _) = call.operands([Path::new(".").join(folder)]).accept(&[0, 1]).answer()?;
         Ok(code == 0)
     }
 
