@@ -1,7 +1,11 @@
-//! Implementations of the ports for real things. They import kernel and ports only, and never each other.
+//! Implementations of the ports for real things: database, streams, git, processes, files, clock. They import kernel
+//! and ports only, know no kind, and may not decide what is done.
 
 pub mod data_dir;
 pub mod executor_local;
+pub mod git;
+pub mod nofollow;
+pub mod processes;
 pub mod redis;
 pub mod sqlite;
 pub mod system_clock;

@@ -53,7 +53,11 @@ impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
 /// The executor's folder cannot be used.
 pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyhow::Result<()> {
     let args = &ground.args;
-    let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(&args.data_dir, usize::from(args.max_steps))?);
+    let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(
+        &args.data_dir,
+        std::env::current_exe()?,
+        usize::from(args.max_steps),
+    )?);
     let (runs, topologies) = (Feed::<Run>::new(), Feed::<TicketTopology>::new());
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());

@@ -29,7 +29,8 @@ impl StepName {
 }
 
 /// Names one execution of a step. The same key is never executed twice at the same time, nor again once it has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct StepKey {
     pub namespace: String,
     pub run: String,
@@ -50,6 +51,40 @@ pub struct StepError {
     pub message: String,
     /// `false`: only a change of the world outside (or a request) can help; do not try again by the clock.
     pub retriable: bool,
+}
+
+impl StepError {
+    /// Trying again later can help.
+    pub fn passing(reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            message: message.into(),
+            retriable: true,
+        }
+    }
+
+    /// Only a change of the world outside can help.
+    pub fn lasting(reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            message: message.into(),
+            retriable: false,
+        }
+    }
+
+    /// A system call failed: `what` completes "failed to …".
+    pub fn io(what: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
+        move |why| Self::passing("StepIoFailed", format!("failed to {what}: {why}"))
+    }
+}
+
+/// How a step ended, as it stands in its outcome file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum StepEnd {
+    #[serde(rename = "ok")]
+    Succeeded(Value),
+    #[serde(rename = "error")]
+    Failed(StepError),
 }
 
 /// What can be seen of a step.

@@ -6,4 +6,5 @@ pub mod executor;
 pub mod journal;
 pub mod outbox;
 pub mod read_model;
+pub mod step_folder;
 pub mod workspaces;

@@ -129,8 +129,11 @@ pub struct SeedOutcome {
     pub bytes: i64,
     /// The commit on the workspace's branch; `None` where nothing had to change.
     pub commit: Option<String>,
-    /// Folders of the documents, relative to the repository.
+    /// Folder of the documents, relative to the repository.
     pub directory: String,
+    /// What was left out (links that lead outside, special files), with the reason; at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
     /// The documents were made from the brief.
     pub bootstrapped: bool,
 }

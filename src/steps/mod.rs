@@ -1,14 +1,15 @@
-//! stub
-pub mod command {
-    use std::process::ExitCode;
-    #[derive(clap::Args, Debug)]
-    pub struct StepArgs {}
-    #[derive(clap::Args, Debug)]
-    pub struct SuperviseArgs {}
-    pub fn run_step(_: &StepArgs) -> ExitCode {
-        ExitCode::FAILURE
-    }
-    pub fn run_supervise(_: &SuperviseArgs) -> ExitCode {
-        ExitCode::FAILURE
-    }
-}
+//! The work itself, done by short-lived processes of this binary: `metawsm step …` under `metawsm supervise`.
+//! A step reads one plan file and writes one outcome file; it knows no Kubernetes, no database and no controller.
+
+pub mod cleanup;
+pub mod clones;
+pub mod command;
+pub mod context;
+pub mod execute;
+pub mod inspect;
+pub mod prepare;
+pub mod seed;
+pub mod supervise;
+#[cfg(test)]
+mod tests;
+pub mod workspace;

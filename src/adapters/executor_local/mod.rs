@@ -1,29 +1,237 @@
-//! stub
+//! Runs steps as processes on this machine, each under `metawsm supervise` in a folder of its own. What it reports is
+//! read from those folders, so a controller that was restarted finds everything again. Decides nothing about steps.
+
+mod folder;
+mod places;
+mod queue;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rustix::process::Signal;
+use serde_json::Value;
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::task::AbortOnDropHandle;
+
+use self::folder::{Seen, all_below, bury, is_plain, key_of, killed, path_of, progress, see, state_of};
+use self::places::Places;
+use crate::adapters::nofollow::Folder;
 use crate::ports::executor::{Executor, ExecutorError, StepEnded, StepKey, StepState};
-pub struct LocalExecutor;
+use crate::ports::step_folder as files;
+
+/// How long a step may take to end by itself after it was asked to.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long it may take to be gone after it was killed.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the end is looked for meanwhile.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// The executor of one machine.
+pub struct LocalExecutor {
+    places: Arc<Places>,
+    ended: Mutex<mpsc::UnboundedReceiver<StepEnded>>,
+    _watch: AbortOnDropHandle<()>,
+}
+
 impl LocalExecutor {
-    pub fn open(_: &std::path::Path, _: usize) -> anyhow::Result<Self> {
-        Ok(Self)
+    /// `data`: the controller's data folder. `program`: this program (`/proc/self/exe`). `limit`: steps at once.
+    /// Takes up what an earlier controller left running. Needs a tokio runtime.
+    pub fn open(data: &Path, program: PathBuf, limit: usize) -> io::Result<Self> {
+        let root = data.join("steps");
+        std::fs::create_dir_all(&root)?;
+        let (sender, ended) = mpsc::unbounded_channel();
+        let places = Arc::new(Places::new(root.canonicalize()?, program, limit, sender));
+        for path in all_below(&places.root, 3) {
+            if let (Seen::Running { .. }, Some(key)) = (see(&path)?, key_of(&path)) {
+                places.queue().adopt(path, key);
+            }
+        }
+        let watch = AbortOnDropHandle::new(tokio::spawn(places.clone().watch_adopted()));
+        Ok(Self {
+            places,
+            ended: Mutex::new(ended),
+            _watch: watch,
+        })
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&Arc<Places>) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, ExecutorError> {
+        let places = self.places.clone();
+        let done = tokio::task::spawn_blocking(move || work(&places)).await;
+        let failed = |why: String| ExecutorError {
+            what: what.to_owned(),
+            why,
+        };
+        done.map_err(|e| failed(e.to_string()))?
+            .map_err(|e| failed(e.to_string()))
+    }
+
+    /// Whether nothing of the run is alive within `patience`; `signal` goes to every supervisor at each look.
+    async fn gone_within(&self, run_uid: &str, patience: Duration, signal: Signal) -> Result<bool, ExecutorError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let uid = run_uid.to_owned();
+            let alive = self
+                .blocking("stop a run's steps", move |places| signal_all(places, &uid, signal))
+                .await?;
+            if !alive {
+                return Ok(true);
+            }
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 }
-#[async_trait::async_trait]
+
+#[async_trait]
 impl Executor for LocalExecutor {
-    async fn start(&self, _: &StepKey, _: &serde_json::Value) -> Result<(), ExecutorError> {
-        Ok(())
+    async fn start(&self, key: &StepKey, plan: &Value) -> Result<(), ExecutorError> {
+        let (key, plan) = (key.clone(), plan.clone());
+        self.blocking("start a step", move |places| start(places, &key, &plan))
+            .await
     }
-    async fn look(&self, _: &StepKey) -> Result<StepState, ExecutorError> {
-        Ok(StepState::NotStarted)
+
+    async fn look(&self, key: &StepKey) -> Result<StepState, ExecutorError> {
+        let key = key.clone();
+        self.blocking("look at a step", move |places| look(places, &key)).await
     }
-    async fn forget(&self, _: &StepKey) -> Result<(), ExecutorError> {
-        Ok(())
+
+    async fn forget(&self, key: &StepKey) -> Result<(), ExecutorError> {
+        let key = key.clone();
+        self.blocking("forget a step", move |places| {
+            let path = path_of(&places.root, &key)?;
+            let queue = places.queue();
+            match see(&path)? {
+                Seen::Ended { .. } => remove(&path),
+                Seen::Unstarted { .. } if !queue.knows(&path) => remove(&path),
+                Seen::Absent | Seen::Unstarted { .. } | Seen::Running { .. } | Seen::Vanished { .. } => Ok(()),
+            }
+        })
+        .await
     }
-    async fn stop_run(&self, _: &str) -> Result<(), ExecutorError> {
-        Ok(())
+
+    async fn stop_run(&self, run_uid: &str) -> Result<(), ExecutorError> {
+        let gone = self.gone_within(run_uid, GRACE, Signal::TERM).await?
+            || self.gone_within(run_uid, PATIENCE, Signal::KILL).await?;
+        if gone {
+            return Ok(());
+        }
+        Err(ExecutorError {
+            what: "stop a run's steps".to_owned(),
+            why: "some are still alive".to_owned(),
+        })
     }
-    async fn forget_run(&self, _: &str) -> Result<(), ExecutorError> {
-        Ok(())
+
+    async fn forget_run(&self, run_uid: &str) -> Result<(), ExecutorError> {
+        self.stop_run(run_uid).await?;
+        let uid = run_uid.to_owned();
+        self.blocking("forget a run's steps", move |places| remove(&places.root.join(uid)))
+            .await
     }
+
     async fn next_ended(&self) -> StepEnded {
-        std::future::pending().await
+        match self.ended.lock().await.recv().await {
+            Some(ended) => ended,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn start(places: &Arc<Places>, key: &StepKey, plan: &Value) -> io::Result<()> {
+    let path = path_of(&places.root, key)?;
+    {
+        let mut queue = places.queue();
+        if queue.knows(&path) || !matches!(see(&path)?, Seen::Absent | Seen::Unstarted { .. }) {
+            return Ok(());
+        }
+        remove_older(&path, key)?;
+        std::fs::create_dir_all(&path)?;
+        let folder = Folder::open_trusted(&path)?;
+        folder.write_whole(files::KEY, &serde_json::to_vec(key)?)?;
+        folder.write_whole(files::PLAN, &serde_json::to_vec(plan)?)?;
+        queue.push(path, key.clone());
+    }
+    places.fill();
+    Ok(())
+}
+
+fn look(places: &Arc<Places>, key: &StepKey) -> io::Result<StepState> {
+    let path = path_of(&places.root, key)?;
+    let (known, waiting) = {
+        let queue = places.queue();
+        (queue.knows(&path), queue.is_waiting(&path))
+    };
+    Ok(match see(&path)? {
+        Seen::Absent => StepState::NotStarted,
+        Seen::Unstarted { since } if known => StepState::Running {
+            since,
+            progress: waiting.then(|| "waiting for a free place".to_owned()),
+        },
+        Seen::Unstarted { .. } => StepState::NotStarted,
+        Seen::Running { since, .. } => StepState::Running {
+            since,
+            progress: progress(&path),
+        },
+        Seen::Ended { end, at } => state_of(end, at),
+        Seen::Vanished { process } => {
+            bury(&path, Some(&process), killed())?;
+            match see(&path)? {
+                Seen::Ended { end, at } => state_of(end, at),
+                other => return Err(io::Error::other(format!("it changes too quickly: {other:?}"))),
+            }
+        }
+    })
+}
+
+/// Keeps the attempt before this one, for whoever reads its logs.
+fn remove_older(path: &Path, key: &StepKey) -> io::Result<()> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    for older in 1..key.attempt - 1 {
+        let path = parent.join(format!("{}-{older}", key.step.as_str()));
+        if !matches!(see(&path)?, Seen::Absent | Seen::Running { .. }) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything of the run is still alive; every supervisor that is gets the signal. What waits is withdrawn.
+fn signal_all(places: &Arc<Places>, run_uid: &str, signal: Signal) -> io::Result<bool> {
+    if !is_plain(run_uid) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("\"{run_uid}\" is no uid"),
+        ));
+    }
+    let withdrawn = places.queue().withdraw(run_uid);
+    for path in withdrawn {
+        remove(&path)?;
+    }
+    let mut alive = places.queue().runs_any_of(run_uid);
+    for path in all_below(&places.root.join(run_uid), 2) {
+        match see(&path)? {
+            Seen::Running { process, .. } => {
+                process.signal(signal);
+                alive = true;
+            }
+            Seen::Vanished { process } => drop(bury(&path, Some(&process), killed())?),
+            Seen::Absent | Seen::Unstarted { .. } | Seen::Ended { .. } => {}
+        }
+    }
+    Ok(alive)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
     }
 }

@@ -1,0 +1,238 @@
+//! One bare copy of a repository per (namespace, URL), from which workspaces are cloned. Its refs live below
+//! `refs/remotes/origin/`, so that pruning never touches a workspace's branch. Nothing an agent wrote gets in here.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest, Sha256};
+
+use super::call::GitCall;
+use super::location::{Remote, locate};
+use crate::kernel::repo_url::normalise;
+use crate::ports::executor::StepError;
+use crate::ports::workspaces::GitRules;
+
+/// A cache on disk.
+pub struct Cache<'a> {
+    git_dir: PathBuf,
+    lock: PathBuf,
+    url: String,
+    remote: Remote,
+    rules: &'a GitRules,
+}
+
+impl<'a> Cache<'a> {
+    /// The cache of that repository; nothing is read or made yet, but the URL is judged.
+    pub fn of(root: &Path, namespace: &str, url: &str, rules: &'a GitRules) -> Result<Self, StepError> {
+        let remote = locate(url, rules)?;
+        let digest = hex::encode(Sha256::digest(format!("{namespace}\n{}", normalise(url))));
+        let key = &digest[..32];
+        Ok(Self {
+            git_dir: root.join(key),
+            lock: root.join(format!("{key}.lock")),
+            url: url.to_owned(),
+            remote,
+            rules,
+        })
+    }
+
+    /// Where the repository is.
+    pub fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// Brings the cache up to date. Waits for whoever else works on it; the deadline of that one bounds the wait.
+    pub fn fetch(&self) -> Result<(), StepError> {
+        let _lock = self.lock()?;
+        self.make()?;
+        self.call(Some(self.remote.protocol))
+            .args(&[
+                "fetch",
+                "--quiet",
+                "--prune",
+                "--force",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--",
+            ])
+            .operands([self.remote.address.as_str()])
+            .operands(["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"])
+            .line()
+            .map_err(|e| match e.reason.as_str() {
+                "GitFailed" => StepError::passing(
+                    "FetchFailed",
+                    format!("failed to fetch \"{}\": {}", self.url, e.message),
+                ),
+                _ => e,
+            })?;
+        Ok(())
+    }
+
+    /// The commit at the tip of a branch.
+    pub fn branch(&self, branch: &str) -> Result<Option<String>, StepError> {
+        self.commit_of(&format!("refs/remotes/origin/{branch}"), branch)
+    }
+
+    /// The commit that a branch, tag or commit id names, in this order.
+    pub fn resolve(&self, name: &str) -> Result<Option<String>, StepError> {
+        let short = name.strip_prefix("refs/heads/").unwrap_or(name);
+        if let Some(commit) = self.branch(short)? {
+            return Ok(Some(commit));
+        }
+        let tag = name.strip_prefix("refs/tags/").unwrap_or(name);
+        if let Some(commit) = self.commit_of(&format!("refs/tags/{tag}"), tag)? {
+            return Ok(Some(commit));
+        }
+        let is_id = (7..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_id { self.commit_of(name, name) } else { Ok(None) }
+    }
+
+    fn commit_of(&self, expression: &str, name: &str) -> Result<Option<String>, StepError> {
+        if !is_plain_name(name) {
+            return Ok(None);
+        }
+        let found = self
+            .call(None)
+            .args(&["rev-parse", "--verify", "--quiet", "--end-of-options"])
+            .operands([format!("{expression}^{{commit}}")])
+            .accept(&[0, 1, 128])
+            .line()?;
+        Ok(Some(found).filter(|id| id.len() >= 40))
+    }
+
+    /// Makes a plain clone of the cache at `target`, with `branch` at `commit` checked out and the real URL as origin.
+    /// Objects are hard links, so the copy shares nothing that a later command could change.
+    pub fn clone_to(&self, target: &Path, branch: &str, commit: &str) -> Result<(), StepError> {
+        {
+            let _lock = self.lock()?;
+            self.new_call(Some("file"))
+                .args(&[
+                    "clone",
+                    "--quiet",
+                    "--local",
+                    "--no-checkout",
+                    "--template=",
+                    "--origin=origin",
+                ])
+                .args(&[
+                    "-c",
+                    "remote.origin.fetch=+refs/remotes/origin/*:refs/remotes/origin/*",
+                    "--",
+                ])
+                .operands([self.git_dir.as_os_str(), target.as_os_str()])
+                .line()?;
+        }
+        let git_dir = target.join(".git");
+        let configure = |arguments: &[&str], values: &[&str]| {
+            let file: OsString = git_dir.join("config").into();
+            self.new_call(None)
+                .args(&["config", "--file"])
+                .operands([file])
+                .args(arguments)
+                .operands(values)
+                .line()
+        };
+        configure(&["--replace-all"], &["remote.origin.url", &self.url])?;
+        configure(
+            &["--replace-all"],
+            &["remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"],
+        )?;
+        self.new_call(None)
+            .git_dir(&git_dir)
+            .env("GIT_WORK_TREE", target)
+            .within(target)
+            .args(&["checkout", "--quiet", "--no-track", "-B"])
+            .operands([branch, commit])
+            .args(&["--"])
+            .line()?;
+        Ok(())
+    }
+
+    /// A call on the cache itself.
+    pub fn call(&self, protocol: Option<&str>) -> GitCall {
+        self.new_call(protocol).git_dir(&self.git_dir)
+    }
+
+    fn new_call(&self, protocol: Option<&str>) -> GitCall {
+        GitCall::new(self.rules, protocol)
+    }
+
+    fn lock(&self) -> Result<File, StepError> {
+        let what = format!("lock the cache of \"{}\"", self.url);
+        if let Some(root) = self.lock.parent() {
+            std::fs::create_dir_all(root).map_err(StepError::io(&what))?;
+        }
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.lock)
+            .map_err(StepError::io(&what))?;
+        rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))
+            .map_err(|e| StepError::io(&what)(e.into()))?;
+        Ok(file)
+    }
+
+    /// A cache without its `config` was never finished and is begun anew.
+    fn make(&self) -> Result<(), StepError> {
+        if self.git_dir.join("config").is_file() {
+            return Ok(());
+        }
+        let what = format!("make the cache of \"{}\"", self.url);
+        let half = self.git_dir.with_extension("new");
+        for leftover in [&half, &self.git_dir] {
+            match std::fs::remove_dir_all(leftover) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(StepError::io(&what)(e)),
+                _ => {}
+            }
+        }
+        self.new_call(None)
+            .args(&[
+                "init",
+                "--quiet",
+                "--bare",
+                "--template=",
+                "--initial-branch=none",
+                "--",
+            ])
+            .operands([half.as_os_str()])
+            .line()?;
+        std::fs::rename(&half, &self.git_dir).map_err(StepError::io(&what))
+    }
+}
+
+/// Whether the name can be put into a ref without meaning anything else to git.
+fn is_plain_name(name: &str) -> bool {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
+    let empty_part = name
+        .split('/')
+        .any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock"));
+    !empty_part && !name.starts_with('-') && !name.contains("..") && !name.contains("@{") && !name.chars().any(odd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_names_become_refs() {
+        let table = [
+            ("main", true),
+            ("feature/x-1", true),
+            ("v1.2.3", true),
+            ("main~1", false),
+            ("a..b", false),
+            ("@{u}", false),
+            ("main^{/x}", false),
+            ("-x", false),
+            ("../heads/x", false),
+            ("a//b", false),
+            ("a b", false),
+            ("", false),
+        ];
+        for (name, expected) in table {
+            assert_eq!(is_plain_name(name), expected, "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Git over the work tree of a clone with a git dir of our own: own configuration, own index, no hooks, no exclude file.
+//! `core.fsmonitor`, `filter.*` and hooks in the clone's configuration would run an agent's code; here they are not read.
+//! The clone's objects are read as alternates; only [`Isolated::commit`] writes into the clone's object store.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::call::GitCall;
+use super::{COMMITTER_EMAIL, COMMITTER_NAME};
+use crate::ports::executor::StepError;
+use crate::ports::workspaces::GitRules;
+
+/// Tells apart the git dirs that one process makes.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A temporary git dir over somebody's work tree; removed when dropped.
+pub struct Isolated<'a> {
+    git_dir: PathBuf,
+    work_tree: PathBuf,
+    head: String,
+    rules: &'a GitRules,
+}
+
+impl<'a> Isolated<'a> {
+    /// `scratch`: a folder that agents cannot write to. `clone`: its `.git/objects` must be known to be a real folder.
+    /// The index is that of `head`, never the clone's own.
+    pub fn over(scratch: &Path, clone: &Path, head: &str, rules: &'a GitRules) -> Result<Self, StepError> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let git_dir = scratch.join(format!("git-{}-{number}", std::process::id()));
+        let here = Self {
+            git_dir,
+            work_tree: clone.to_owned(),
+            head: head.to_owned(),
+            rules,
+        };
+        here.write_git_dir()
+            .map_err(StepError::io("make a temporary git dir"))?;
+        here.call().args(&["read-tree"]).operands([head]).line()?;
+        Ok(here)
+    }
+
+    fn write_git_dir(&self) -> std::io::Result<()> {
+        fs::create_dir_all(self.git_dir.join("objects/info"))?;
+        fs::create_dir_all(self.git_dir.join("refs"))?;
+        let (version, format) = if self.head.len() == 64 {
+            (1, "[extensions]\n\tobjectFormat = sha256\n")
+        } else {
+            (0, "")
+        };
+        fs::write(
+            self.git_dir.join("config"),
+            format!("[core]\n\trepositoryFormatVersion = {version}\n{format}"),
+        )?;
+        fs::write(self.git_dir.join("HEAD"), format!("{}\n", self.head))?;
+        let objects = format!("{}\n", self.objects().display());
+        fs::write(self.git_dir.join("objects/info/alternates"), objects)
+    }
+
+    fn objects(&self) -> PathBuf {
+        self.work_tree.join(".git/objects")
+    }
+
+    fn call(&self) -> GitCall {
+        GitCall::new(self.rules, None)
+            .git_dir(&self.git_dir)
+            .env("GIT_WORK_TREE", &self.work_tree)
+            .env("GIT_INDEX_FILE", self.git_dir.join("index"))
+            .within(&self.work_tree)
+    }
+
+    /// Whether anything differs from `head`: changed, staged and then changed, or untracked and not ignored by the
+    /// tree's own `.gitignore` files. Submodules are looked at from outside only, for their own git would run.
+    pub fn is_dirty(&self) -> Result<bool, StepError> {
+        let (_, dirty) = self
+            .call()
+            .args(&[
+                "status",
+                "--porcelain",
+                "-z",
+                "--untracked-files=normal",
+                "--ignore-submodules=dirty",
+                "--no-renames",
+            ])
+            .stream(|output| {
+                std::io::copy(&mut output.take(u64::MAX), &mut std::io::sink())
+                    .map(|bytes| bytes > 0)
+                    .map_err(StepError::io("read git's answer"))
+            })?;
+        Ok(dirty)
+    }
+
+    /// Whether a folder that `head` does not hold is ignored.
+    pub fn ignores(&self, folder: &Path) -> Result<bool, StepError> {
+        // This one command refuses literal pathspecs; the prefix keeps a leading `:` from being magic.
+        let call = self
+            .call()
+            .env("GIT_LITERAL_PATHSPECS", "0")
+            .args(&["check-ignore", "--quiet", "--"]);
+        let (code, _) = call.operands([Path::new(".").join(folder)]).accept(&[0, 1]).answer()?;
+        Ok(code == 0)
+    }
+
+    /// The tree that a commit holds at a folder.
+    pub fn tree_of(&self, commit: &str, folder: &Path) -> Result<Option<String>, StepError> {
+        let mut listing = self
+            .call()
+            .args(&["ls-tree", "-d", "-z", "--full-tree"])
+            .operands([commit]);
+        listing = listing.args(&["--"]).operands([folder]);
+        let (_, answer) = listing.answer()?;
+        let line = String::from_utf8_lossy(&answer);
+        Ok(line.split_whitespace().nth(2).map(str::to_owned))
+    }
+
+    /// The tree that the work tree's folder would be once committed, ignored files included.
+    pub fn tree_on_disk(&self, folder: &Path) -> Result<Option<String>, StepError> {
+        self.call()
+            .args(&["add", "--all", "--force", "--"])
+            .operands([folder])
+            .line()?;
+        let tree = self.call().args(&["write-tree"]).line()?;
+        self.tree_of(&tree, folder)
+    }
+
+    /// Commits the folder as it is on disk on top of `head`, with nothing else that may be staged; `None` if that
+    /// changes nothing. The commit is only an object until a ref is moved to it.
+    pub fn commit(&self, folder: &Path, message: &str) -> Result<Option<String>, StepError> {
+        let call = || self.call().env("GIT_OBJECT_DIRECTORY", self.objects());
+        call().args(&["read-tree"]).operands([self.head.as_str()]).line()?;
+        call()
+            .args(&["add", "--all", "--force", "--"])
+            .operands([folder])
+            .line()?;
+        let tree = call().args(&["write-tree"]).line()?;
+        let before = call()
+            .args(&["rev-parse", "--verify"])
+            .operands([format!("{}^{{tree}}", self.head)])
+            .line()?;
+        if tree == before {
+            return Ok(None);
+        }
+        let commit = call()
+            .args(&["commit-tree"])
+            .operands([tree.as_str()])
+            .args(&["-F", "-", "-p"]);
+        commit
+            .operands([self.head.as_str()])
+            .input(message.as_bytes().to_vec())
+            .line()
+            .map(Some)
+    }
+
+    /// Brings the folder's entries in the clone's own index up to date, as `git add` would; other entries stay.
+    pub fn update_index(&self, folder: &Path) -> Result<(), StepError> {
+        let index = self.work_tree.join(".git/index");
+        let call = || {
+            self.call()
+                .env("GIT_OBJECT_DIRECTORY", self.objects())
+                .env("GIT_INDEX_FILE", &index)
+        };
+        if !index.exists() {
+            call().args(&["read-tree"]).operands([self.head.as_str()]).line()?;
+        }
+        call()
+            .args(&["add", "--all", "--force", "--"])
+            .operands([folder])
+            .line()
+            .map(drop)
+    }
+
+    /// How many commits can be reached from `tips` but not from `saved` and were not made by this controller.
+    pub fn foreign_commits(&self, tips: &[String], saved: &[String]) -> Result<usize, StepError> {
+        let revisions: String = tips
+            .iter()
+            .map(|id| format!("{id}\n"))
+            .chain(saved.iter().map(|id| format!("^{id}\n")))
+            .collect();
+        let ours = format!("{COMMITTER_NAME} <{COMMITTER_EMAIL}>");
+        let (_, answer) = self
+            .call()
+            .args(&["rev-list", "--no-commit-header", "--format=%cn <%ce>", "--stdin"])
+            .input(revisions.into_bytes())
+            .answer()?;
+        Ok(String::from_utf8_lossy(&answer)
+            .lines()
+            .filter(|line| *line != ours)
+            .count())
+    }
+}
+
+impl Drop for Isolated<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.git_dir);
+    }
+}

@@ -1,0 +1,13 @@
+//! Git, run as a child process in a closed environment. Never reads configuration, hooks or attributes drivers that
+//! somebody else wrote, never asks for anything, never passes a spec's text as an option.
+
+pub mod cache;
+pub mod call;
+pub mod isolated;
+pub mod location;
+pub mod refs;
+
+/// Who commits what the controller changes itself; `cleanup` knows our commits by it.
+pub const COMMITTER_NAME: &str = "metawsm";
+/// The address that belongs to [`COMMITTER_NAME`].
+pub const COMMITTER_EMAIL: &str = "controller@metawsm.dev";

@@ -1,0 +1,56 @@
+//! What every step is given beside its plan: the time, a private folder, and a way to tell how far it is.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::kernel::moment::Moment;
+
+/// How often progress is written at most: often enough for a person who watches.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The surroundings of one execution.
+pub struct StepContext {
+    /// A folder that agents cannot write to; what is put there is removed with the step's own folder.
+    pub scratch: PathBuf,
+    /// When the step began.
+    pub now: Moment,
+    progress: Option<PathBuf>,
+    told: Option<Instant>,
+}
+
+impl StepContext {
+    /// `progress`: the file for a few words about long work, if anybody reads them.
+    pub fn new(scratch: PathBuf, now: Moment, progress: Option<PathBuf>) -> Self {
+        Self {
+            scratch,
+            now,
+            progress,
+            told: None,
+        }
+    }
+
+    /// The private folder.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// Tells how far the work is, unless that was told a moment ago. Never fails: nobody's work depends on it.
+    pub fn tell(&mut self, words: impl FnOnce() -> String) {
+        let Some(path) = &self.progress else { return };
+        if self.told.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL) {
+            let _ = std::fs::write(path, words());
+            self.told = Some(Instant::now());
+        }
+    }
+}
+
+/// Where tests of a step's failure at a boundary of effects take hold; without the feature `failpoints` it is nothing.
+/// `FAILPOINTS="<name>=return(kill)"` ends the process there as `kill -9` does.
+pub fn boundary(name: &str) {
+    let _ = name;
+    fail::fail_point!(name, |action: Option<String>| {
+        if action.as_deref() == Some("kill") {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        }
+    });
+}

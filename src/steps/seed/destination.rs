@@ -1,0 +1,224 @@
+//! The ticket's folder in the workspace's clone: what it holds, the exchange with the staged copy, and the commit.
+//! The order of effects is: copy staged, written down, flushed, exchanged, committed, index, settled. An attempt that
+//! follows a crash anywhere in between comes to the same end.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::walk::snapshot;
+use crate::adapters::git::isolated::Isolated;
+use crate::adapters::git::refs;
+use crate::adapters::nofollow::{Folder, Kind};
+use crate::ports::executor::StepError;
+use crate::ports::workspaces::SeedPlan;
+use crate::steps::clones::CloneOnDisk;
+use crate::steps::context::{StepContext, boundary};
+use crate::steps::workspace::Workspace;
+
+/// The copy being made, in `.metawsm`; after an exchange it is the old folder.
+pub const STAGE: &str = "stage";
+/// The old folder, where the file system cannot exchange.
+const STAGE_OLD: &str = "stage-old";
+/// What was put into the clone last.
+const RECORD: &str = "seed.json";
+/// Longest record that is read.
+const RECORD_LIMIT: u64 = 64 * 1024;
+
+/// What the last attempt put into the clone, written before it did.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    pub revision: String,
+    /// Whether it was also committed.
+    pub settled: bool,
+}
+
+/// The clone of the doc home, ready to be written to.
+pub struct Destination<'a> {
+    plan: &'a SeedPlan,
+    workspace: Workspace,
+    pub clone: CloneOnDisk,
+    git: Isolated<'a>,
+    head: String,
+}
+
+impl<'a> Destination<'a> {
+    /// Opens the workspace's clone, which must stand on the workspace's branch.
+    pub fn open(plan: &'a SeedPlan, context: &StepContext) -> Result<Self, StepError> {
+        let workspace = Workspace::open(&plan.folder, &plan.owner_uid)?;
+        let not_ready = |why: String| {
+            StepError::passing(
+                "WorkspaceNotReady",
+                format!("the clone \"{}\" cannot be seeded: {why}", plan.home.name),
+            )
+        };
+        let clone = CloneOnDisk::open(&workspace.folder, &plan.home.name).map_err(not_ready)?;
+        if let Some(problem) = clone.problem_on(&plan.branch) {
+            return Err(not_ready(problem));
+        }
+        let head = clone
+            .head
+            .commit
+            .clone()
+            .ok_or_else(|| not_ready("its branch has no commit".to_owned()))?;
+        let path = workspace.path().join(&plan.home.name);
+        let git = Isolated::over(context.scratch(), &path, &head, &plan.rules)?;
+        Ok(Self {
+            plan,
+            workspace,
+            clone,
+            git,
+            head,
+        })
+    }
+
+    /// An empty folder to copy into; what an earlier attempt left is removed.
+    pub fn empty_stage(&self) -> Result<Folder, StepError> {
+        let private = &self.workspace.private;
+        private
+            .remove(STAGE)
+            .and_then(|()| private.remove(STAGE_OLD))
+            .and_then(|()| private.make(Path::new(STAGE)))
+            .map_err(StepError::io("make room for the copy"))
+    }
+
+    /// What the last attempt wrote down.
+    pub fn record(&self) -> Result<Option<Record>, StepError> {
+        let bytes = self
+            .workspace
+            .private
+            .read(RECORD, RECORD_LIMIT)
+            .map_err(StepError::io("read the last seed"))?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    fn write_record(&self, revision: &str, settled: bool) -> Result<(), StepError> {
+        let what = StepError::io("write down the seed");
+        let record = Record {
+            revision: revision.to_owned(),
+            settled,
+        };
+        let text = serde_json::to_vec(&record).map_err(|e| StepError::passing("StepIoFailed", e.to_string()))?;
+        self.workspace.private.write_whole(RECORD, &text).map_err(what)
+    }
+
+    /// The revision of the folder, with its counts; `None` if nothing is there.
+    pub fn contents(&self, directory: &Path) -> Result<Option<super::revision::Contents>, StepError> {
+        let unusable = |e: std::io::Error| {
+            let why = format!("\"{}\" in the workspace is no real folder: {e}", directory.display());
+            StepError::lasting("DocsPathUnusable", why)
+        };
+        match self.clone.work_tree.find(directory).map_err(unusable)? {
+            Some(folder) => snapshot(&folder).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the folder is what the base commit holds there. Compared as git would commit it, so that line ends that
+    /// the checkout converted make no difference.
+    pub fn equals_base(&self, directory: &Path, exists: bool) -> Result<bool, StepError> {
+        let base = self.git.tree_of(&self.plan.base_commit, directory)?;
+        if !exists {
+            return Ok(base.is_none());
+        }
+        match self.git.tree_on_disk(directory) {
+            Err(error) if error.reason == "GitFailed" => Ok(false),
+            other => Ok(other? == base),
+        }
+    }
+
+    /// Refuses a folder that git would not show to anybody.
+    pub fn refuse_ignored(&self, directory: &Path) -> Result<(), StepError> {
+        if !self.git.ignores(&directory.join("index.md"))? {
+            return Ok(());
+        }
+        let why = format!(
+            "\"{}\" is ignored by the .gitignore of repository \"{}\", so the ticket's documents could not be committed; \
+             take the rule away or choose another docHomeRepo",
+            directory.display(),
+            self.plan.home.name
+        );
+        Err(StepError::lasting("DocsIgnoredByGit", why))
+    }
+
+    /// Puts the staged copy in the folder's place. `old`: the revision that was judged; if the folder changed since, it
+    /// is put back and the answer is `false`.
+    pub fn exchange(&self, directory: &Path, revision: &str, old: Option<&str>) -> Result<bool, StepError> {
+        let what = || StepError::io(format!("put \"{}\" in place", directory.display()));
+        let private = &self.workspace.private;
+        self.write_record(revision, false)?;
+        private.sync_file_system().map_err(what())?;
+        boundary("step.seed.before_exchange");
+        let parent = self
+            .clone
+            .work_tree
+            .make(directory.parent().unwrap_or(Path::new("")))
+            .map_err(what())?;
+        let name = directory
+            .file_name()
+            .ok_or_else(|| what()(std::io::Error::other("it has no name")))?;
+        if parent.kind(name).map_err(what())? == Some(Kind::Folder) {
+            if private.exchange(STAGE, &parent, name).map_err(what())? {
+                let taken = snapshot(&private.folder(STAGE).map_err(what())?)?.revision();
+                if old != Some(taken.as_str()) {
+                    private.exchange(STAGE, &parent, name).map_err(what())?;
+                    return Ok(false);
+                }
+            } else {
+                parent.rename(name, private, STAGE_OLD).map_err(what())?;
+                boundary("step.seed.between_renames");
+                private.rename(STAGE, &parent, name).map_err(what())?;
+            }
+        } else {
+            private.rename(STAGE, &parent, name).map_err(what())?;
+        }
+        boundary("step.seed.after_exchange");
+        Ok(true)
+    }
+
+    /// Removes a copy that is not needed.
+    pub fn discard_stage(&self) {
+        let _ = self.workspace.private.remove(STAGE);
+    }
+
+    /// Commits the folder on the workspace's branch where that changes anything, and brings the index up to date.
+    pub fn settle(&self, directory: &Path, revision: &str, message: &str) -> Result<Option<String>, StepError> {
+        let interrupted = self.record()?.is_some_and(|record| !record.settled);
+        let commit = self.git.commit(directory, message)?;
+        if let Some(commit) = &commit {
+            boundary("step.seed.before_commit");
+            refs::advance(&self.clone.git, &self.plan.branch, &self.head, commit).map_err(|e| {
+                let why = format!("failed to commit on \"{}\": {e}", self.plan.branch);
+                StepError::passing("WorkspaceBusy", why)
+            })?;
+            boundary("step.seed.after_commit");
+        }
+        if commit.is_some() || interrupted {
+            self.git.update_index(directory)?;
+        }
+        self.write_record(revision, true)?;
+        let private = &self.workspace.private;
+        private
+            .remove(STAGE)
+            .and_then(|()| private.remove(STAGE_OLD))
+            .map_err(StepError::io("remove the old copy"))?;
+        let made_before = interrupted && self.head != self.plan.base_commit;
+        Ok(commit.or_else(|| made_before.then(|| self.head.clone())))
+    }
+
+    /// Where the ticket's documents lie in the workspace, if it has any.
+    pub fn front_pages(&self, docs: &Path) -> Result<Vec<super::find::Candidate>, StepError> {
+        super::walk::front_pages(&self.clone.work_tree, docs)
+    }
+
+    /// The clone, in words.
+    pub fn place(&self) -> String {
+        format!("the workspace's clone \"{}\"", self.plan.home.name)
+    }
+
+    /// The path of a folder in the clone, for messages.
+    pub fn shown(&self, directory: &Path) -> PathBuf {
+        self.workspace.path().join(&self.plan.home.name).join(directory)
+    }
+}

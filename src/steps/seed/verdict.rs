@@ -1,0 +1,67 @@
+//! Whether the ticket's documents in the workspace may be replaced by the source's. Pure: all it knows is given.
+
+/// What is known about the destination.
+#[derive(Clone, Debug, Default)]
+pub struct Facts<'a> {
+    /// Revision of the source.
+    pub source: &'a str,
+    /// Revision of the destination; `None` where there is nothing.
+    pub destination: Option<&'a str>,
+    /// The destination is what the workspace's base commit holds there, also if that is nothing.
+    pub equals_base: bool,
+    /// Revisions that we put there ourselves: the last one reported, and the last one begun.
+    pub ours: &'a [&'a str],
+    /// An attempt ended while it exchanged the folders.
+    pub interrupted: bool,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is there already.
+    Same,
+    Replace,
+    /// Somebody changed it: never overwritten.
+    Diverged,
+}
+
+/// Judges the destination.
+pub fn judge(facts: &Facts<'_>) -> Verdict {
+    match facts.destination {
+        Some(revision) if revision == facts.source => Verdict::Same,
+        Some(revision) if facts.ours.contains(&revision) => Verdict::Replace,
+        None if facts.interrupted => Verdict::Replace,
+        Some(_) | None if facts.equals_base => Verdict::Replace,
+        Some(_) | None => Verdict::Diverged,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_changed_is_replaced() {
+        let facts = |destination, equals_base, interrupted| Facts {
+            source: "s",
+            destination,
+            equals_base,
+            ours: &["o"],
+            interrupted,
+        };
+        let table = [
+            (facts(Some("s"), false, false), Verdict::Same),
+            (facts(Some("s"), true, true), Verdict::Same),
+            (facts(Some("o"), false, false), Verdict::Replace),
+            (facts(Some("b"), true, false), Verdict::Replace),
+            (facts(Some("x"), false, false), Verdict::Diverged),
+            (facts(Some("x"), false, true), Verdict::Diverged),
+            (facts(None, true, false), Verdict::Replace),
+            (facts(None, false, false), Verdict::Diverged),
+            (facts(None, false, true), Verdict::Replace),
+        ];
+        for (facts, expected) in table {
+            assert_eq!(judge(&facts), expected, "{facts:?}");
+        }
+    }
+}

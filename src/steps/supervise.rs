@@ -1,0 +1,150 @@
+//! Stands over one step: a session of its own, an identity on disk, bounded logs, and an outcome even if the step dies.
+//! Knows nothing of what the step does.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Signal, set_parent_process_death_signal, setsid};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::adapters::nofollow::Folder;
+use crate::adapters::processes::ProcessIdentity;
+use crate::ports::executor::{StepEnd, StepError, StepKey};
+use crate::ports::step_folder as files;
+
+/// How much of each output stream is kept; steps say little, so more is an accident.
+const LOG_LIMIT: u64 = 1024 * 1024;
+/// How long what is left of a session may take to die of SIGKILL.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How much of the step's last words stands in the outcome of one that died.
+const LAST_WORDS: usize = 300;
+/// Names the supervisor's process to the step, which ends itself when that one is gone.
+const SUPERVISOR: &str = "METAWSM_SUPERVISOR";
+
+/// Runs the step of that folder to its end. A folder whose step was ever begun is left alone.
+pub fn supervise(folder: &Path) -> io::Result<()> {
+    setsid()?;
+    let files = Folder::open_trusted(folder)?;
+    let lock = files.lock_file(files::LOCK)?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Ok(());
+    }
+    if files.kind(files::PROCESS)?.is_some() || files.kind(files::OUTCOME)?.is_some() {
+        return Ok(());
+    }
+    let key = files.read(files::KEY, files::OUTCOME_LIMIT)?.unwrap_or_default();
+    let key: StepKey = serde_json::from_slice(&key)?;
+    let own = ProcessIdentity::own()?;
+    files.write_whole(files::PROCESS, &serde_json::to_vec(&own)?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let status = runtime.block_on(attend(folder, &key, &own));
+    own.end_session(PATIENCE);
+    if files.kind(files::OUTCOME)?.is_none() {
+        let error = StepError::passing("Killed", killed_message(&key, status, &last_words(&files)));
+        files.write_whole(files::OUTCOME, &serde_json::to_vec(&StepEnd::Failed(error))?)?;
+    }
+    Ok(())
+}
+
+/// Asks the kernel to end this step together with its supervisor; nothing for a step started by hand.
+pub fn die_with_supervisor() -> io::Result<()> {
+    let Ok(supervisor) = std::env::var(SUPERVISOR) else {
+        return Ok(());
+    };
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().to_string());
+    if parent.as_deref() != Some(supervisor.as_str()) {
+        return Err(io::Error::other("the supervisor is gone"));
+    }
+    Ok(())
+}
+
+async fn attend(folder: &Path, key: &StepKey, own: &ProcessIdentity) -> io::Result<ExitStatus> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut child = Command::new("/proc/self/exe")
+        .args(["step", key.step.as_str(), "--plan"])
+        .arg(folder.join(files::PLAN))
+        .arg("--outcome")
+        .arg(folder.join(files::OUTCOME))
+        .arg("--progress")
+        .arg(folder.join(files::PROGRESS))
+        .env(SUPERVISOR, own.pid.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
+    let logs = [
+        child
+            .stdout
+            .take()
+            .map(|pipe| keep(Box::new(pipe), folder.join(files::STDOUT))),
+        child
+            .stderr
+            .take()
+            .map(|pipe| keep(Box::new(pipe), folder.join(files::STDERR))),
+    ];
+    let status = tokio::select! {
+        status = child.wait() => status,
+        _ = terminate.recv() => {
+            own.end_session(PATIENCE);
+            child.wait().await
+        }
+    };
+    own.end_session(PATIENCE);
+    for log in logs.into_iter().flatten() {
+        let _ = tokio::time::timeout(PATIENCE, log).await;
+    }
+    status
+}
+
+/// Writes the beginning of a stream to a file and reads the rest away.
+fn keep(pipe: Box<dyn AsyncRead + Unpin + Send>, path: std::path::PathBuf) -> tokio::task::JoinHandle<io::Result<()>> {
+    tokio::spawn(async move {
+        let mut file = tokio::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .await?;
+        let mut head = pipe.take(LOG_LIMIT);
+        tokio::io::copy(&mut head, &mut file).await?;
+        file.flush().await?;
+        tokio::io::copy(&mut head.into_inner(), &mut tokio::io::sink()).await?;
+        Ok(())
+    })
+}
+
+fn killed_message(key: &StepKey, status: io::Result<ExitStatus>, last_words: &str) -> String {
+    let how = match status {
+        Ok(status) => status.to_string(),
+        Err(error) => format!("failed to run it: {error}"),
+    };
+    let words = if last_words.is_empty() {
+        String::new()
+    } else {
+        format!("; its last words: {last_words}")
+    };
+    format!("the step {} ended without an outcome ({how}){words}", key.step.as_str())
+}
+
+fn last_words(files: &Folder) -> String {
+    let read = |file: io::Result<File>| -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut io::Read::take(file?, LOG_LIMIT), &mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read(files.file(files::STDERR)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
+    line.chars().filter(|c| !c.is_control()).take(LAST_WORDS).collect()
+}

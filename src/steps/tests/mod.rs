@@ -1,0 +1,8 @@
+//! Steps against real git and real files. Each test has a world of its own in a temporary folder.
+
+mod cleanup;
+mod inspect;
+mod prepare;
+mod seed;
+mod seed_odd;
+mod world;
