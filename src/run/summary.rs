@@ -196,23 +196,30 @@ fn count(done: usize, of: usize, full: (&'static str, &str), busy: &'static str)
 
 /// The reasons that steps give, as the words of conditions; what is not among them gets the general word, and its
 /// message says the rest.
-const STEP_REASONS: [&str; 16] = [
+const STEP_REASONS: [&str; 23] = [
     "BaseBranchNotFound",
-    "CacheFailed",
-    "CloneFailed",
-    "DiskFull",
     "DocsIgnoredByGit",
-    "FetchFailed",
+    "DocsPathUnusable",
+    "GitFailed",
+    "GitOutputTooLarge",
+    "GitTimedOut",
     "Killed",
     "LocalRepoNotAllowed",
+    "OutcomeUnwritable",
+    "PlanUnreadable",
     "RepoHostNotAllowed",
     "RepoUrlInvalid",
     "SeedLimitExceeded",
     "SeedRefNotFound",
+    "StartFailed",
+    "StepIoFailed",
     "TicketDocsAmbiguous",
     "TicketDocsNotFound",
+    "WorkingTreeNotLocal",
+    "WorkspaceBusy",
     "WorkspaceDiverged",
-    "WorkspaceMissing",
+    "WorkspaceNotReady",
+    "WorkspacePathUnsafe",
 ];
 
 fn word(reason: Option<&str>, general: &'static str) -> &'static str {
