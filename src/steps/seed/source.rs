@@ -25,6 +25,9 @@ pub struct TreeEntry {
     path: PathBuf,
 }
 
+/// Given an entry, the size of its content, and the content.
+type VisitBlob<'v> = dyn FnMut(&TreeEntry, u64, &mut dyn Read) -> Result<(), StepError> + 'v;
+
 /// A source, opened once.
 pub enum Source<'a> {
     Commit { cache: Cache<'a>, commit: String, entries: Vec<TreeEntry> },
@@ -188,7 +191,7 @@ fn list(cache: &Cache<'_>, commit: &str, docs: &Path) -> Result<Vec<TreeEntry>, 
 fn read_blobs(
     cache: &Cache<'_>,
     entries: &[&TreeEntry],
-    visit: &mut dyn FnMut(&TreeEntry, u64, &mut dyn Read) -> Result<(), StepError>,
+    visit: &mut VisitBlob<'_>,
 ) -> Result<(), StepError> {
     if entries.is_empty() {
         return Ok(());
