@@ -19,7 +19,9 @@ struct Machine {
 
 impl Machine {
     fn new() -> Self {
-        Self { scratch: tempfile::tempdir().unwrap() }
+        Self {
+            scratch: tempfile::tempdir().unwrap(),
+        }
     }
 
     fn executor(&self, places: usize) -> LocalExecutor {
@@ -27,7 +29,12 @@ impl Machine {
     }
 
     fn folder(&self, key: &StepKey) -> PathBuf {
-        let steps = self.scratch.path().join("steps").join(&key.run_uid).join(&key.workspace);
+        let steps = self
+            .scratch
+            .path()
+            .join("steps")
+            .join(&key.run_uid)
+            .join(&key.workspace);
         steps.join(format!("{}-{}", key.step.as_str(), key.attempt))
     }
 
@@ -109,7 +116,9 @@ fn children_of_session(session: i32) -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
     let in_session = |pid: &i32| {
-        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+            return false;
+        };
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         fields[0] != "Z" && fields[3] == session.to_string()
     };
@@ -130,12 +139,16 @@ async fn a_step_that_was_started_succeeds_and_is_told() {
     let key = key("a", 1);
     assert_eq!(executor.look(&key).await.unwrap(), StepState::NotStarted);
     executor.start(&key, &machine.quick_plan()).await.unwrap();
-    let StepState::Succeeded { outcome, at } = ended(&executor, &key).await else { panic!("it failed") };
+    let StepState::Succeeded { outcome, at } = ended(&executor, &key).await else {
+        panic!("it failed")
+    };
     assert_eq!(outcome, json!({ "setAside": null, "why": null }));
     let told = tokio::time::timeout(PATIENCE, executor.next_ended()).await.unwrap();
     assert_eq!((told.namespace.as_str(), told.run.as_str()), ("team", "run"));
     executor.start(&key, &machine.quick_plan()).await.unwrap();
-    let StepState::Succeeded { at: again, .. } = executor.look(&key).await.unwrap() else { panic!("it ran again") };
+    let StepState::Succeeded { at: again, .. } = executor.look(&key).await.unwrap() else {
+        panic!("it ran again")
+    };
     assert_eq!(at, again, "a key is never executed again");
     executor.forget(&key).await.unwrap();
     assert_eq!(executor.look(&key).await.unwrap(), StepState::NotStarted);
@@ -156,12 +169,20 @@ async fn a_killed_supervisor_takes_its_step_along() {
     let executor = machine.slow_executor(2);
     machine.start_hanging(&executor, &key("a", 1)).await;
     let process = supervised(&machine, &key("a", 1)).await;
-    assert!(matches!(executor.look(&key("a", 1)).await.unwrap(), StepState::Running { .. }));
+    assert!(matches!(
+        executor.look(&key("a", 1)).await.unwrap(),
+        StepState::Running { .. }
+    ));
     process.signal(Signal::KILL);
     let state = ended(&executor, &key("a", 1)).await;
-    let StepState::Failed { error, .. } = &state else { panic!("{state:?}") };
+    let StepState::Failed { error, .. } = &state else {
+        panic!("{state:?}")
+    };
     assert_eq!((error.reason.as_str(), error.retriable), ("Killed", true));
-    until("an empty session", || async { children_of_session(process.pid).is_empty().then_some(()) }).await;
+    until("an empty session", || async {
+        children_of_session(process.pid).is_empty().then_some(())
+    })
+    .await;
     tokio::time::timeout(PATIENCE, executor.next_ended()).await.unwrap();
 }
 
@@ -171,10 +192,15 @@ async fn a_killed_step_is_told_by_its_supervisor() {
     let executor = machine.slow_executor(2);
     machine.start_hanging(&executor, &key("a", 1)).await;
     let process = supervised(&machine, &key("a", 1)).await;
-    let step = children_of_session(process.pid).into_iter().find(|pid| *pid != process.pid).unwrap();
+    let step = children_of_session(process.pid)
+        .into_iter()
+        .find(|pid| *pid != process.pid)
+        .unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(step).unwrap(), Signal::KILL).unwrap();
     let state = ended(&executor, &key("a", 1)).await;
-    let StepState::Failed { error, .. } = &state else { panic!("{state:?}") };
+    let StepState::Failed { error, .. } = &state else {
+        panic!("{state:?}")
+    };
     assert_eq!(error.reason, "Killed");
     assert!(error.message.contains("signal: 9"), "{}", error.message);
 }
@@ -192,18 +218,33 @@ async fn a_controller_that_starts_again_finds_what_runs_and_what_ended() {
     drop(quick);
 
     let second = machine.executor(1);
-    assert!(matches!(second.look(&key("runs", 1)).await.unwrap(), StepState::Running { .. }));
-    assert!(matches!(second.look(&key("ended", 1)).await.unwrap(), StepState::Succeeded { .. }));
+    assert!(matches!(
+        second.look(&key("runs", 1)).await.unwrap(),
+        StepState::Running { .. }
+    ));
+    assert!(matches!(
+        second.look(&key("ended", 1)).await.unwrap(),
+        StepState::Succeeded { .. }
+    ));
     second.start(&key("runs", 1), &machine.quick_plan()).await.unwrap();
-    assert_eq!(machine.process(&key("runs", 1)).unwrap(), process, "it was not started again");
+    assert_eq!(
+        machine.process(&key("runs", 1)).unwrap(),
+        process,
+        "it was not started again"
+    );
 
     second.start(&key("waits", 1), &machine.quick_plan()).await.unwrap();
-    let StepState::Running { progress, .. } = second.look(&key("waits", 1)).await.unwrap() else { panic!("no wait") };
+    let StepState::Running { progress, .. } = second.look(&key("waits", 1)).await.unwrap() else {
+        panic!("no wait")
+    };
     assert_eq!(progress.as_deref(), Some("waiting for a free place"));
     process.signal(Signal::TERM);
     assert_eq!(reason(&ended(&second, &key("runs", 1)).await), "Killed");
     tokio::time::timeout(PATIENCE, second.next_ended()).await.unwrap();
-    assert!(matches!(ended(&second, &key("waits", 1)).await, StepState::Succeeded { .. }));
+    assert!(matches!(
+        ended(&second, &key("waits", 1)).await,
+        StepState::Succeeded { .. }
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,7 +282,10 @@ async fn a_number_that_means_another_process_now_is_not_alive() {
     let folder = machine.folder(&key);
     std::fs::create_dir_all(&folder).unwrap();
     let own = ProcessIdentity::own().unwrap();
-    let other = ProcessIdentity { start_time: own.start_time.wrapping_sub(1), ..own };
+    let other = ProcessIdentity {
+        start_time: own.start_time.wrapping_sub(1),
+        ..own
+    };
     std::fs::write(folder.join("process.json"), serde_json::to_vec(&other).unwrap()).unwrap();
     let executor = machine.executor(2);
     assert_eq!(reason(&executor.look(&key).await.unwrap()), "Killed");
@@ -291,7 +335,11 @@ fn a_step_by_hand_reads_its_plan_and_writes_its_outcome() {
     std::fs::write(at("plan.json"), machine.quick_plan().to_string()).unwrap();
     let run = |step: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_metawsm"));
-        command.args(["step", step, "--plan"]).arg(at("plan.json")).arg("--outcome").arg(at("outcome.json"));
+        command
+            .args(["step", step, "--plan"])
+            .arg(at("plan.json"))
+            .arg("--outcome")
+            .arg(at("outcome.json"));
         command.output().unwrap().status.code()
     };
     assert_eq!(run("cleanup"), Some(0));
@@ -301,7 +349,11 @@ fn a_step_by_hand_reads_its_plan_and_writes_its_outcome() {
     let outcome: Value = serde_json::from_slice(&std::fs::read(at("outcome.json")).unwrap()).unwrap();
     assert_eq!(outcome["error"]["reason"], "PlanUnreadable");
     assert_eq!(run("nonsense"), Some(2));
-    assert_eq!(names(machine.scratch.path()), ["outcome.json", "plan.json"], "nothing temporary is left");
+    assert_eq!(
+        names(machine.scratch.path()),
+        ["outcome.json", "plan.json"],
+        "nothing temporary is left"
+    );
 }
 
 fn names(folder: &Path) -> Vec<String> {

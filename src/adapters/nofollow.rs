@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path};
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -14,7 +15,10 @@ use rustix::io::Errno;
 /// What a name stands for, seen without following it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    File { executable: bool, bytes: u64 },
+    File {
+        executable: bool,
+        bytes: u64,
+    },
     Folder,
     Link,
     /// A pipe, socket or device.
@@ -36,7 +40,12 @@ impl Folder {
     /// The folder of that name in this one.
     pub fn folder(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
         let name = single(name.as_ref())?;
-        Ok(Self(fs::openat(&self.0, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?))
+        Ok(Self(fs::openat(
+            &self.0,
+            name,
+            FOLDER | OFlags::NOFOLLOW,
+            Mode::empty(),
+        )?))
     }
 
     /// The folder at the end of a relative path.
@@ -85,6 +94,16 @@ impl Folder {
         }))
     }
 
+    /// How long ago the entry was changed; `None` if there is none, zero if that lies in the future.
+    pub fn age(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Duration>> {
+        let stat = match fs::statat(&self.0, single(name.as_ref())?, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(None),
+            other => other?,
+        };
+        let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or_default());
+        Ok(Some(changed.elapsed().unwrap_or_default()))
+    }
+
     /// All names in the folder, in byte order.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
@@ -102,7 +121,11 @@ impl Folder {
     pub fn file(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(fs::openat(&self.0, single(name.as_ref())?, flags, Mode::empty())?);
-        if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::Error::other("not a regular file"))
+        }
     }
 
     /// The content of a small regular file; `None` if it does not exist, an error if it is longer than `most`.
@@ -129,7 +152,12 @@ impl Folder {
     /// Opens or makes a file that is only used to be locked.
     pub fn lock_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(File::from(fs::openat(&self.0, single(name.as_ref())?, flags, Mode::from_raw_mode(0o600))?))
+        Ok(File::from(fs::openat(
+            &self.0,
+            single(name.as_ref())?,
+            flags,
+            Mode::from_raw_mode(0o600),
+        )?))
     }
 
     /// Writes a small file as a whole: it has the old content or the new one, also after a crash.
@@ -168,7 +196,12 @@ impl Folder {
 
     /// Moves a file over another one.
     pub fn replace(&self, name: &str, new: &str) -> io::Result<()> {
-        Ok(fs::renameat(&self.0, single(name.as_ref())?, &self.0, single(new.as_ref())?)?)
+        Ok(fs::renameat(
+            &self.0,
+            single(name.as_ref())?,
+            &self.0,
+            single(new.as_ref())?,
+        )?)
     }
 
     /// Swaps two entries in one step; `false` where the file system cannot do that.
@@ -234,7 +267,10 @@ fn single(name: &OsStr) -> io::Result<&OsStr> {
     let mut names = Path::new(name).components();
     match (names.next(), names.next()) {
         (Some(Component::Normal(one)), None) if one == name => Ok(one),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is not a plain name"))),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{name:?} is not a plain name"),
+        )),
     }
 }
 

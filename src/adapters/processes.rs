@@ -32,7 +32,11 @@ impl ProcessIdentity {
     pub fn own() -> io::Result<Self> {
         let pid = rustix::process::getpid().as_raw_nonzero().get();
         let stat = stat(pid).ok_or_else(|| io::Error::other("/proc does not show this process"))?;
-        Ok(Self { pid, start_time: stat.start_time, boot_id: boot_id()? })
+        Ok(Self {
+            pid,
+            start_time: stat.start_time,
+            boot_id: boot_id()?,
+        })
     }
 
     /// Whether it still runs. One that ended but was not reaped counts as ended.
@@ -44,7 +48,9 @@ impl ProcessIdentity {
     /// Sends it a signal, and never to another process of the same number.
     pub fn signal(&self, signal: Signal) {
         let Some(pid) = Pid::from_raw(self.pid) else { return };
-        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {
+            return;
+        };
         if self.is_alive() {
             let _ = pidfd_send_signal(&handle, signal);
         }
@@ -60,7 +66,10 @@ impl ProcessIdentity {
         }
         let deadline = Instant::now() + patience;
         loop {
-            let members: Vec<i32> = members_of(self.pid).into_iter().filter(|pid| *pid != own_number).collect();
+            let members: Vec<i32> = members_of(self.pid)
+                .into_iter()
+                .filter(|pid| *pid != own_number)
+                .collect();
             if members.is_empty() {
                 return true;
             }
@@ -81,14 +90,18 @@ impl ProcessIdentity {
 
 fn kill_if(pid: i32, still: impl Fn(&Stat) -> bool) {
     let Some(number) = Pid::from_raw(pid) else { return };
-    let Ok(handle) = pidfd_open(number, PidfdFlags::empty()) else { return };
+    let Ok(handle) = pidfd_open(number, PidfdFlags::empty()) else {
+        return;
+    };
     if stat(pid).is_some_and(|s| still(&s)) {
         let _ = pidfd_send_signal(&handle, Signal::KILL);
     }
 }
 
 fn members_of(session: i32) -> Vec<i32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
         .filter(|pid| stat(*pid).is_some_and(|s| s.session == session && !matches!(s.state, 'Z' | 'X')))
@@ -128,7 +141,19 @@ mod tests {
     fn this_process_is_alive_and_its_twin_of_another_time_is_not() {
         let own = ProcessIdentity::own().unwrap();
         assert!(own.is_alive());
-        assert!(!ProcessIdentity { start_time: own.start_time + 1, ..own.clone() }.is_alive());
-        assert!(!ProcessIdentity { boot_id: "other".into(), ..own }.is_alive());
+        assert!(
+            !ProcessIdentity {
+                start_time: own.start_time + 1,
+                ..own.clone()
+            }
+            .is_alive()
+        );
+        assert!(
+            !ProcessIdentity {
+                boot_id: "other".into(),
+                ..own
+            }
+            .is_alive()
+        );
     }
 }

@@ -11,10 +11,16 @@ const LONGEST: usize = 2048;
 /// Where a repository is, once its URL was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RepoLocation {
-    Https { host: String },
-    Ssh { host: String },
+    Https {
+        host: String,
+    },
+    Ssh {
+        host: String,
+    },
     /// An absolute path, lexically clean.
-    Local { path: PathBuf },
+    Local {
+        path: PathBuf,
+    },
 }
 
 /// Why a URL is not accepted.
@@ -28,7 +34,13 @@ pub struct RepoRefusal {
 
 /// A URL taken apart.
 enum Parts {
-    Remote { scheme: &'static str, user: String, host: String, port: Option<u16>, path: String },
+    Remote {
+        scheme: &'static str,
+        user: String,
+        host: String,
+        port: Option<u16>,
+        path: String,
+    },
     Local(PathBuf),
 }
 
@@ -39,12 +51,17 @@ enum Parts {
 pub fn check(url: &str, allowed_hosts: &[String], local_roots: &[PathBuf]) -> Result<RepoLocation, RepoRefusal> {
     match take_apart(url, Strictness::Refuse)? {
         Parts::Local(path) => {
-            if local_roots.iter().any(|root| path.starts_with(clean(root)) && path != clean(root)) {
+            if local_roots
+                .iter()
+                .any(|root| path.starts_with(clean(root)) && path != clean(root))
+            {
                 return Ok(RepoLocation::Local { path });
             }
             Err(RepoRefusal {
                 reason: "LocalRepoNotAllowed",
-                message: format!("the local repository \"{url}\" lies below none of the folders that the settings allow"),
+                message: format!(
+                    "the local repository \"{url}\" lies below none of the folders that the settings allow"
+                ),
             })
         }
         Parts::Remote { scheme, host, .. } => {
@@ -54,7 +71,11 @@ pub fn check(url: &str, allowed_hosts: &[String], local_roots: &[PathBuf]) -> Re
                     message: format!("the host \"{host}\" of \"{url}\" is not among the hosts that the settings allow"),
                 });
             }
-            Ok(if scheme == "https" { RepoLocation::Https { host } } else { RepoLocation::Ssh { host } })
+            Ok(if scheme == "https" {
+                RepoLocation::Https { host }
+            } else {
+                RepoLocation::Ssh { host }
+            })
         }
     }
 }
@@ -63,10 +84,23 @@ pub fn check(url: &str, allowed_hosts: &[String], local_roots: &[PathBuf]) -> Re
 pub fn normalise(url: &str) -> String {
     match take_apart(url, Strictness::Forgive) {
         Ok(Parts::Local(path)) => without_suffix(&path.to_string_lossy()).to_owned(),
-        Ok(Parts::Remote { scheme, user, host, port, path }) => {
-            let user = if scheme == "https" || user.is_empty() { String::new() } else { format!("{user}@") };
+        Ok(Parts::Remote {
+            scheme,
+            user,
+            host,
+            port,
+            path,
+        }) => {
+            let user = if scheme == "https" || user.is_empty() {
+                String::new()
+            } else {
+                format!("{user}@")
+            };
             let port = port.map(|p| format!(":{p}")).unwrap_or_default();
-            format!("{scheme}://{user}{host}{port}/{}", without_suffix(path.trim_start_matches('/')))
+            format!(
+                "{scheme}://{user}{host}{port}/{}",
+                without_suffix(path.trim_start_matches('/'))
+            )
         }
         Err(_) => url.trim().to_owned(),
     }
@@ -82,7 +116,10 @@ enum Strictness {
 fn take_apart(url: &str, strictness: Strictness) -> Result<Parts, RepoRefusal> {
     let odd = url.is_empty() || url.len() > LONGEST || url.starts_with('-');
     if odd || url.contains("::") || url.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
-        return Err(invalid(url, "it is empty, too long, or has characters that no repository URL has"));
+        return Err(invalid(
+            url,
+            "it is empty, too long, or has characters that no repository URL has",
+        ));
     }
     if let Some(path) = local_path(url) {
         return local(url, path, strictness).map(Parts::Local);
@@ -91,9 +128,11 @@ fn take_apart(url: &str, strictness: Strictness) -> Result<Parts, RepoRefusal> {
         return remote(url, url, strictness);
     }
     match url.split_once(':') {
-        Some((host, path)) if !host.contains('/') && !path.is_empty() => {
-            remote(url, &format!("ssh://{host}/{}", path.trim_start_matches('/')), strictness)
-        }
+        Some((host, path)) if !host.contains('/') && !path.is_empty() => remote(
+            url,
+            &format!("ssh://{host}/{}", path.trim_start_matches('/')),
+            strictness,
+        ),
         Some(_) | None => Err(invalid(url, "write https://…, ssh://…, host:path, or an absolute path")),
     }
 }
@@ -102,7 +141,10 @@ fn local_path(url: &str) -> Option<&str> {
     if url.starts_with('/') {
         return Some(url);
     }
-    let rest = url.get(..7).filter(|s| s.eq_ignore_ascii_case("file://")).and_then(|_| url.get(7..))?;
+    let rest = url
+        .get(..7)
+        .filter(|s| s.eq_ignore_ascii_case("file://"))
+        .and_then(|_| url.get(7..))?;
     Some(rest.strip_prefix("localhost").unwrap_or(rest))
 }
 
@@ -111,7 +153,10 @@ fn local(url: &str, path: &str, strictness: Strictness) -> Result<PathBuf, RepoR
         return Err(invalid(url, "a file URL has three slashes and no host"));
     }
     if path.contains('%') {
-        return Err(invalid(url, "percent signs in local paths mean different things to different programs"));
+        return Err(invalid(
+            url,
+            "percent signs in local paths mean different things to different programs",
+        ));
     }
     let path = Path::new(path);
     if strictness == Strictness::Refuse && path.components().any(|c| c == Component::ParentDir) {
@@ -127,7 +172,11 @@ fn remote(shown: &str, url: &str, strictness: Strictness) -> Result<Parts, RepoR
         "ssh" => "ssh",
         _ => return Err(invalid(shown, "only https, ssh and local repositories are known")),
     };
-    let host = parsed.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+    let host = parsed
+        .host_str()
+        .unwrap_or_default()
+        .trim_end_matches('.')
+        .to_ascii_lowercase();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
     if host.is_empty() || host.starts_with('-') || !host.chars().all(plain) {
         return Err(invalid(shown, "its host is missing or malformed"));
@@ -135,7 +184,10 @@ fn remote(shown: &str, url: &str, strictness: Strictness) -> Result<Parts, RepoR
     let user = parsed.username();
     if strictness == Strictness::Refuse {
         if parsed.password().is_some() || (scheme == "https" && !user.is_empty()) {
-            return Err(invalid(shown, "credentials do not belong into a URL, use credentialsSecretRef"));
+            return Err(invalid(
+                shown,
+                "credentials do not belong into a URL, use credentialsSecretRef",
+            ));
         }
         if !user.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)) || user.starts_with('-') {
             return Err(invalid(shown, "its user name is malformed"));
@@ -150,12 +202,21 @@ fn remote(shown: &str, url: &str, strictness: Strictness) -> Result<Parts, RepoR
     }
     let default_port = if scheme == "https" { 443 } else { 22 };
     let port = parsed.port().filter(|p| *p != default_port);
-    Ok(Parts::Remote { scheme, user: user.to_owned(), host, port, path })
+    Ok(Parts::Remote {
+        scheme,
+        user: user.to_owned(),
+        host,
+        port,
+        path,
+    })
 }
 
 fn invalid(url: &str, why: &str) -> RepoRefusal {
     let shown = without_secret(url);
-    RepoRefusal { reason: "RepoUrlInvalid", message: format!("the repository URL \"{shown}\" is not usable: {why}") }
+    RepoRefusal {
+        reason: "RepoUrlInvalid",
+        message: format!("the repository URL \"{shown}\" is not usable: {why}"),
+    }
 }
 
 /// The URL fit to be shown: what stands between the scheme and an `@` may be a token.

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::clones::CloneOnDisk;
 use super::context::{StepContext, boundary};
 use super::prepare::known_tags;
-use super::workspace::{PRIVATE, Place, Workspace, owner_at, remove, set_aside};
+use super::workspace::{PRIVATE, Place, Workspace, finish_removal, owner_at, remove, set_aside};
 use crate::adapters::git::isolated::Isolated;
 use crate::adapters::git::refs;
 use crate::adapters::nofollow::{Folder, Kind};
@@ -20,7 +20,13 @@ const NESTED_DEPTH: usize = 6;
 /// Removes the workspace or puts it aside.
 pub fn cleanup(plan: &CleanupPlan, context: &mut StepContext) -> Result<CleanupOutcome, StepError> {
     let place = Place::of(&plan.folder)?;
-    let removed = || Ok(CleanupOutcome { set_aside: None, why: None });
+    let removed = || {
+        Ok(CleanupOutcome {
+            set_aside: None,
+            why: None,
+        })
+    };
+    finish_removal(&place)?;
     match owner_at(&plan.folder)? {
         None => {
             remove_empty_parents(&place)?;
@@ -35,11 +41,17 @@ pub fn cleanup(plan: &CleanupPlan, context: &mut StepContext) -> Result<CleanupO
     let outcome = match unsaved {
         Some(why) => {
             let aside = set_aside(&place, &plan.orphans)?;
-            CleanupOutcome { set_aside: Some(aside), why: Some(why) }
+            CleanupOutcome {
+                set_aside: Some(aside),
+                why: Some(why),
+            }
         }
         None => {
             remove(&place)?;
-            CleanupOutcome { set_aside: None, why: None }
+            CleanupOutcome {
+                set_aside: None,
+                why: None,
+            }
         }
     };
     boundary("step.cleanup.after_removal");
@@ -64,7 +76,11 @@ fn why_unsaved(plan: &CleanupPlan, workspace: &Workspace, context: &mut StepCont
     if let Some(name) = names.iter().find(|name| !name.to_str().is_some_and(known)) {
         return Some(format!("\"{}\" is no clone of this run", name.to_string_lossy()));
     }
-    for repo in plan.repos.iter().filter(|repo| names.iter().any(|name| name.to_str() == Some(&repo.name))) {
+    for repo in plan
+        .repos
+        .iter()
+        .filter(|repo| names.iter().any(|name| name.to_str() == Some(&repo.name)))
+    {
         context.tell(|| format!("looking at {}", repo.name));
         if let Some(why) = why_clone_unsaved(plan, repo, workspace, context) {
             return Some(format!("{}: {why}", repo.name));
@@ -96,7 +112,11 @@ fn why_clone_unsaved(
         let (mut tips, mut saved) = (vec![head], Vec::from_iter(repo.base_commit.clone()));
         saved.extend(known_tags(workspace, &repo.name).map_err(|e| e.to_string())?);
         for (name, id) in refs::all(&clone.git).map_err(|e| e.to_string())? {
-            if name.starts_with("refs/remotes/origin/") { saved.push(id) } else if counts(&name) { tips.push(id) }
+            if name.starts_with("refs/remotes/origin/") {
+                saved.push(id)
+            } else if counts(&name) {
+                tips.push(id)
+            }
         }
         let foreign = git.foreign_commits(&tips, &saved).map_err(|e| e.message)?;
         Ok((foreign > 0).then(|| format!("{foreign} commits were never pushed")))

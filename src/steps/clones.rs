@@ -41,7 +41,10 @@ impl CloneOnDisk {
                 return Err(format!("its {what} is missing or no folder"));
             }
         }
-        if matches!(git.kind("index").map_err(|e| e.to_string())?, Some(Kind::Folder | Kind::Link | Kind::Special)) {
+        if matches!(
+            git.kind("index").map_err(|e| e.to_string())?,
+            Some(Kind::Folder | Kind::Link | Kind::Special)
+        ) {
             return Err("its index is no file".to_owned());
         }
         let head = refs::head(&git).map_err(|e| format!("its HEAD cannot be read: {e}"))?;

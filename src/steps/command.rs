@@ -48,7 +48,11 @@ pub fn run_step(args: &StepArgs) -> ExitCode {
         eprintln!("failed to begin the step: {error}");
         return ExitCode::from(2);
     }
-    let files = StepFiles { plan: &args.plan, outcome: &args.outcome, progress: args.progress.as_deref() };
+    let files = StepFiles {
+        plan: &args.plan,
+        outcome: &args.outcome,
+        progress: args.progress.as_deref(),
+    };
     match execute(args.step, &files, &SystemClock) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

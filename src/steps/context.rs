@@ -21,7 +21,12 @@ pub struct StepContext {
 impl StepContext {
     /// `progress`: the file for a few words about long work, if anybody reads them.
     pub fn new(scratch: PathBuf, now: Moment, progress: Option<PathBuf>) -> Self {
-        Self { scratch, now, progress, told: None }
+        Self {
+            scratch,
+            now,
+            progress,
+            told: None,
+        }
     }
 
     /// The private folder.

@@ -30,7 +30,10 @@ pub fn prepare(plan: &PreparePlan, context: &mut StepContext) -> Result<PrepareO
             Some(commit) => commit,
             None => make_clone(plan, repo, &workspace)?,
         };
-        repos.push(PreparedRepo { name: repo.name.clone(), base_commit });
+        repos.push(PreparedRepo {
+            name: repo.name.clone(),
+            base_commit,
+        });
     }
     Ok(PrepareOutcome { repos })
 }
@@ -43,10 +46,16 @@ fn finished(workspace: &Workspace, repo: &RepoPlan) -> Result<Option<String>, St
     }
     let damaged = |why: String| {
         let advice = "move the folder away and the clone is made anew";
-        StepError::lasting("WorkspaceDamaged", format!("the clone of \"{}\" is not usable: {why}; {advice}", repo.name))
+        StepError::lasting(
+            "WorkspaceDamaged",
+            format!("the clone of \"{}\" is not usable: {why}; {advice}", repo.name),
+        )
     };
     CloneOnDisk::open(&workspace.folder, &repo.name).map_err(damaged)?;
-    let recorded = workspace.private.read(base_file(&repo.name), COMMIT_LIMIT).map_err(what())?;
+    let recorded = workspace
+        .private
+        .read(base_file(&repo.name), COMMIT_LIMIT)
+        .map_err(what())?;
     let recorded = recorded.ok_or_else(|| damaged("nobody recorded the commit it began from".to_owned()))?;
     Ok(Some(String::from_utf8_lossy(&recorded).trim().to_owned()))
 }
@@ -56,7 +65,10 @@ fn make_clone(plan: &PreparePlan, repo: &RepoPlan, workspace: &Workspace) -> Res
     cache.fetch()?;
     boundary("step.prepare.after_fetch");
     let commit = cache.branch(&repo.base_branch)?.ok_or_else(|| {
-        let why = format!("the repository \"{}\" ({}) has no branch \"{}\"", repo.name, repo.url, repo.base_branch);
+        let why = format!(
+            "the repository \"{}\" ({}) has no branch \"{}\"",
+            repo.name, repo.url, repo.base_branch
+        );
         StepError::passing("BaseBranchNotFound", why)
     })?;
     let what = || StepError::io(format!("finish the clone of {}", repo.name));
@@ -65,9 +77,15 @@ fn make_clone(plan: &PreparePlan, repo: &RepoPlan, workspace: &Workspace) -> Res
     cache.clone_to(&workspace.path().join(PRIVATE).join(&half_made), &plan.branch, &commit)?;
     boundary("step.prepare.after_clone");
     record_tags(workspace, &repo.name, &half_made).map_err(what())?;
-    workspace.private.write_whole(&base_file(&repo.name), commit.as_bytes()).map_err(what())?;
+    workspace
+        .private
+        .write_whole(&base_file(&repo.name), commit.as_bytes())
+        .map_err(what())?;
     workspace.private.sync_file_system().map_err(what())?;
-    workspace.private.rename(&half_made, &workspace.folder, &repo.name).map_err(what())?;
+    workspace
+        .private
+        .rename(&half_made, &workspace.folder, &repo.name)
+        .map_err(what())?;
     boundary("step.prepare.after_rename");
     Ok(commit)
 }
@@ -75,7 +93,9 @@ fn make_clone(plan: &PreparePlan, repo: &RepoPlan, workspace: &Workspace) -> Res
 /// Tags that came with the clone are saved where they came from, also those on no branch.
 fn record_tags(workspace: &Workspace, repo: &str, half_made: &str) -> io::Result<()> {
     let git = workspace.private.descend(&Path::new(half_made).join(".git"))?;
-    let tags = refs::all(&git)?.into_iter().filter(|(name, _)| name.starts_with("refs/tags/"));
+    let tags = refs::all(&git)?
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("refs/tags/"));
     let lines: String = tags.map(|(_, id)| format!("{id}\n")).collect();
     workspace.private.write_whole(&tags_file(repo), lines.as_bytes())
 }
@@ -100,5 +120,8 @@ fn accept_name(name: &str) -> Result<(), StepError> {
     if plain && !name.contains('/') {
         return Ok(());
     }
-    Err(StepError::lasting("RepoNameInvalid", format!("\"{name}\" cannot be a folder's name")))
+    Err(StepError::lasting(
+        "RepoNameInvalid",
+        format!("\"{name}\" cannot be a folder's name"),
+    ))
 }

@@ -54,7 +54,9 @@ pub fn supervise(folder: &Path) -> io::Result<()> {
 
 /// Asks the kernel to end this step together with its supervisor; nothing for a step started by hand.
 pub fn die_with_supervisor() -> io::Result<()> {
-    let Ok(supervisor) = std::env::var(SUPERVISOR) else { return Ok(()) };
+    let Ok(supervisor) = std::env::var(SUPERVISOR) else {
+        return Ok(());
+    };
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().to_string());
     if parent.as_deref() != Some(supervisor.as_str()) {
@@ -79,8 +81,14 @@ async fn attend(folder: &Path, key: &StepKey, own: &ProcessIdentity) -> io::Resu
         .process_group(0)
         .spawn()?;
     let logs = [
-        child.stdout.take().map(|pipe| keep(Box::new(pipe), folder.join(files::STDOUT))),
-        child.stderr.take().map(|pipe| keep(Box::new(pipe), folder.join(files::STDERR))),
+        child
+            .stdout
+            .take()
+            .map(|pipe| keep(Box::new(pipe), folder.join(files::STDOUT))),
+        child
+            .stderr
+            .take()
+            .map(|pipe| keep(Box::new(pipe), folder.join(files::STDERR))),
     ];
     let status = tokio::select! {
         status = child.wait() => status,
@@ -99,7 +107,11 @@ async fn attend(folder: &Path, key: &StepKey, own: &ProcessIdentity) -> io::Resu
 /// Writes the beginning of a stream to a file and reads the rest away.
 fn keep(pipe: Box<dyn AsyncRead + Unpin + Send>, path: std::path::PathBuf) -> tokio::task::JoinHandle<io::Result<()>> {
     tokio::spawn(async move {
-        let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(path).await?;
+        let mut file = tokio::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .await?;
         let mut head = pipe.take(LOG_LIMIT);
         tokio::io::copy(&mut head, &mut file).await?;
         file.flush().await?;
@@ -113,7 +125,11 @@ fn killed_message(key: &StepKey, status: io::Result<ExitStatus>, last_words: &st
         Ok(status) => status.to_string(),
         Err(error) => format!("failed to run it: {error}"),
     };
-    let words = if last_words.is_empty() { String::new() } else { format!("; its last words: {last_words}") };
+    let words = if last_words.is_empty() {
+        String::new()
+    } else {
+        format!("; its last words: {last_words}")
+    };
     format!("the step {} ended without an outcome ({how}){words}", key.step.as_str())
 }
 
@@ -125,6 +141,10 @@ fn last_words(files: &Folder) -> String {
     };
     let bytes = read(files.file(files::STDERR)).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let line = text
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
     line.chars().filter(|c| !c.is_control()).take(LAST_WORDS).collect()
 }

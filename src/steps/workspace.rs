@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -20,6 +21,11 @@ pub const ORPHANS: &str = ".orphans";
 const OWNER: &str = "owner";
 /// Longest owner that is read: a uid has 36 bytes.
 const OWNER_LIMIT: u64 = 256;
+
+/// How long another step may take to let go of the workspace: one that was ended lets go at once.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often that is looked at.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// A workspace that is ours, locked for this process.
 pub struct Workspace {
@@ -42,17 +48,34 @@ pub struct Place {
 impl Place {
     /// Takes the path apart; the names are plain ones.
     pub fn of(path: &Path) -> Result<Self, StepError> {
-        let bad = || StepError::lasting("WorkspacePathInvalid", format!("{} is no workspace's path", path.display()));
+        let bad = || {
+            StepError::lasting(
+                "WorkspacePathInvalid",
+                format!("{} is no workspace's path", path.display()),
+            )
+        };
         let name = |p: &Path| p.file_name().map(OsStr::to_owned).ok_or_else(bad);
         let run = path.parent().ok_or_else(bad)?;
         let namespace = run.parent().ok_or_else(bad)?;
         let root = namespace.parent().filter(|r| r.is_absolute()).ok_or_else(bad)?;
-        Ok(Self { root: root.to_owned(), namespace: name(namespace)?, run: name(run)?, ticket: name(path)? })
+        Ok(Self {
+            root: root.to_owned(),
+            namespace: name(namespace)?,
+            run: name(run)?,
+            ticket: name(path)?,
+        })
     }
 
     /// `<root>/.orphans`.
     pub fn orphans(&self) -> PathBuf {
         self.root.join(ORPHANS)
+    }
+
+    /// The workspace's name while it is removed; no ticket begins with a dot.
+    fn doomed(&self) -> OsString {
+        let mut name = OsString::from(".removing-");
+        name.push(&self.ticket);
+        name
     }
 
     fn below_root(&self) -> PathBuf {
@@ -63,7 +86,10 @@ impl Place {
     fn parent(&self, make: bool) -> Result<Option<Folder>, StepError> {
         let unsafe_path = |e: io::Error| match e.kind() {
             io::ErrorKind::NotADirectory => {
-                let why = format!("{}: something on this path is no real folder", self.root.join(self.below_root()).display());
+                let why = format!(
+                    "{}: something on this path is no real folder",
+                    self.root.join(self.below_root()).display()
+                );
                 StepError::lasting("WorkspacePathUnsafe", why)
             }
             _ => StepError::io("open the workspace's folder")(e),
@@ -74,7 +100,12 @@ impl Place {
             return Ok(None);
         }
         let root = Folder::open_trusted(&self.root).map_err(StepError::io("open the workspaces' root"))?;
-        if make { root.make(&self.below_root()).map(Some) } else { root.find(&self.below_root()) }.map_err(unsafe_path)
+        if make {
+            root.make(&self.below_root()).map(Some)
+        } else {
+            root.find(&self.below_root())
+        }
+        .map_err(unsafe_path)
     }
 
     /// Removes the run's and the namespace's folder where they are empty now.
@@ -91,12 +122,18 @@ impl Workspace {
     /// Opens a workspace that must exist and be owned by that run.
     pub fn open(path: &Path, owner_uid: &str) -> Result<Self, StepError> {
         let gone = || {
-            let why = format!("the workspace {} is not there or belongs to another run", path.display());
+            let why = format!(
+                "the workspace {} is not there or belongs to another run",
+                path.display()
+            );
             StepError::passing("WorkspaceNotReady", why)
         };
         let place = Place::of(path)?;
         let parent = place.parent(false)?.ok_or_else(gone)?;
-        let folder = parent.find(Path::new(&place.ticket)).map_err(StepError::io("open the workspace"))?.ok_or_else(gone)?;
+        let folder = parent
+            .find(Path::new(&place.ticket))
+            .map_err(StepError::io("open the workspace"))?
+            .ok_or_else(gone)?;
         if owner_of(&folder)?.as_deref() != Some(owner_uid) {
             return Err(gone());
         }
@@ -107,11 +144,18 @@ impl Workspace {
     pub fn make(path: &Path, owner_uid: &str) -> Result<Self, StepError> {
         let place = Place::of(path)?;
         let what = StepError::io("make the workspace's folder");
-        let parent = place.parent(true)?.ok_or_else(|| StepError::passing("WorkspaceNotReady", "it vanished"))?;
-        if let Some(kind) = parent.kind(&place.ticket).map_err(StepError::io("look at the workspace's folder"))? {
+        let parent = place
+            .parent(true)?
+            .ok_or_else(|| StepError::passing("WorkspaceNotReady", "it vanished"))?;
+        if let Some(kind) = parent
+            .kind(&place.ticket)
+            .map_err(StepError::io("look at the workspace's folder"))?
+        {
             let ours = match kind {
                 Kind::Folder => {
-                    let folder = parent.folder(&place.ticket).map_err(StepError::io("open the workspace's folder"))?;
+                    let folder = parent
+                        .folder(&place.ticket)
+                        .map_err(StepError::io("open the workspace's folder"))?;
                     match owner_of(&folder)? {
                         Some(owner) => owner == owner_uid,
                         None => is_unused(&folder)?,
@@ -134,12 +178,24 @@ impl Workspace {
     }
 
     fn locked(path: &Path, folder: Folder) -> Result<Self, StepError> {
-        let private = folder.make(Path::new(PRIVATE)).map_err(StepError::io("open the workspace's .metawsm"))?;
+        let private = folder
+            .make(Path::new(PRIVATE))
+            .map_err(StepError::io("open the workspace's .metawsm"))?;
         let lock = private.lock_file("lock").map_err(StepError::io("lock the workspace"))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            StepError::passing("WorkspaceBusy", format!("another step still works in {}", path.display()))
-        })?;
-        Ok(Self { path: path.to_owned(), folder, private, _lock: lock })
+        let begun = Instant::now();
+        while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if begun.elapsed() > PATIENCE {
+                let why = format!("another step still works in {}", path.display());
+                return Err(StepError::passing("WorkspaceBusy", why));
+            }
+            std::thread::sleep(GLANCE);
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            folder,
+            private,
+            _lock: lock,
+        })
     }
 
     /// Its path, for git.
@@ -148,14 +204,32 @@ impl Workspace {
     }
 }
 
+/// Opens a workspace only to look at it, whoever owns it and whoever works in it; `None` if it is not there.
+pub fn open_to_look(path: &Path) -> Result<Option<Folder>, StepError> {
+    let place = Place::of(path)?;
+    let Some(parent) = place.parent(false)? else {
+        return Ok(None);
+    };
+    parent
+        .find(Path::new(&place.ticket))
+        .map_err(StepError::io("open the workspace's folder"))
+}
+
 /// Whether a folder of that path exists, and whose it is: `None` nothing there, `Some(None)` nobody's.
 pub fn owner_at(path: &Path) -> Result<Option<Option<String>>, StepError> {
     let place = Place::of(path)?;
-    let Some(parent) = place.parent(false)? else { return Ok(None) };
-    match parent.kind(&place.ticket).map_err(StepError::io("look at the workspace's folder"))? {
+    let Some(parent) = place.parent(false)? else {
+        return Ok(None);
+    };
+    match parent
+        .kind(&place.ticket)
+        .map_err(StepError::io("look at the workspace's folder"))?
+    {
         None => Ok(None),
         Some(Kind::Folder) => {
-            let folder = parent.folder(&place.ticket).map_err(StepError::io("open the workspace's folder"))?;
+            let folder = parent
+                .folder(&place.ticket)
+                .map_err(StepError::io("open the workspace's folder"))?;
             owner_of(&folder).map(Some)
         }
         Some(Kind::File { .. } | Kind::Link | Kind::Special) => Ok(Some(None)),
@@ -167,36 +241,64 @@ pub fn set_aside(place: &Place, orphans: &Path) -> Result<PathBuf, StepError> {
     let what = || StepError::io("put the workspace's folder aside");
     std::fs::create_dir_all(orphans).map_err(what())?;
     let shelf = Folder::open_trusted(orphans).map_err(what())?;
-    let parent = place.parent(false)?.ok_or_else(|| StepError::passing("WorkspaceNotReady", "it vanished"))?;
+    let parent = place
+        .parent(false)?
+        .ok_or_else(|| StepError::passing("WorkspaceNotReady", "it vanished"))?;
     let owner = match parent.folder(&place.ticket) {
         Ok(folder) => owner_of(&folder)?.unwrap_or_default(),
         Err(_) => String::new(),
     };
     let words: String = owner.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
     let words = if words.is_empty() { "unowned".to_owned() } else { words };
-    let stem = [&place.namespace, &place.run, &place.ticket].map(|name| name.to_string_lossy()).join("-");
+    let stem = [&place.namespace, &place.run, &place.ticket]
+        .map(|name| name.to_string_lossy())
+        .join("-");
     for number in 1..=u32::MAX {
         let name = format!("{stem}-{words}-{number}");
         match parent.rename(&place.ticket, &shelf, &name) {
             Ok(()) => return Ok(orphans.join(name)),
-            Err(e) if matches!(e.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty) => {}
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
+                ) => {}
             Err(e) => return Err(what()(e)),
         }
     }
-    Err(StepError::passing("OrphansFull", "no free name is left among the orphans"))
+    Err(StepError::passing(
+        "OrphansFull",
+        "no free name is left among the orphans",
+    ))
 }
 
-/// Removes the workspace's folder with all that is in it.
+/// Removes the workspace's folder with all that is in it. It loses its name first, so that a removal that was
+/// interrupted leaves nothing that looks like somebody's workspace.
 pub fn remove(place: &Place) -> Result<(), StepError> {
+    let what = || StepError::io("remove the workspace's folder");
+    finish_removal(place)?;
+    let Some(parent) = place.parent(false)? else {
+        return Ok(());
+    };
+    parent.rename(&place.ticket, &parent, place.doomed()).map_err(what())?;
+    boundary("step.cleanup.during_removal");
+    finish_removal(place)
+}
+
+/// Removes what an interrupted removal left.
+pub fn finish_removal(place: &Place) -> Result<(), StepError> {
     match place.parent(false)? {
-        Some(parent) => parent.remove(&place.ticket).map_err(StepError::io("remove the workspace's folder")),
+        Some(parent) => parent
+            .remove(place.doomed())
+            .map_err(StepError::io("remove the workspace's folder")),
         None => Ok(()),
     }
 }
 
 fn owner_of(folder: &Folder) -> Result<Option<String>, StepError> {
     let what = || StepError::io("read the workspace's owner");
-    let Some(private) = folder.find(Path::new(PRIVATE)).map_err(what())? else { return Ok(None) };
+    let Some(private) = folder.find(Path::new(PRIVATE)).map_err(what())? else {
+        return Ok(None);
+    };
     let owner = private.read(OWNER, OWNER_LIMIT).map_err(what())?;
     Ok(owner.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
 }

@@ -25,21 +25,38 @@ pub enum Seen {
     /// No folder.
     Absent,
     /// A folder, but no supervisor ever wrote its identity.
-    Unstarted { since: Moment },
-    Running { process: ProcessIdentity, since: Moment },
+    Unstarted {
+        since: Moment,
+    },
+    Running {
+        process: ProcessIdentity,
+        since: Moment,
+    },
     /// The supervisor is gone and there is no outcome.
-    Vanished { process: ProcessIdentity, since: Moment },
-    Ended { end: StepEnd, at: Moment },
+    Vanished {
+        process: ProcessIdentity,
+        since: Moment,
+    },
+    Ended {
+        end: StepEnd,
+        at: Moment,
+    },
 }
 
 /// `<root>/<run uid>/<workspace>/<step>-<attempt>`, if the key's words are plain names.
 pub fn path_of(root: &Path, key: &StepKey) -> io::Result<PathBuf> {
     for word in [&key.run_uid, &key.workspace] {
         if !is_plain(word) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("\"{word}\" cannot be a folder's name")));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("\"{word}\" cannot be a folder's name"),
+            ));
         }
     }
-    Ok(root.join(&key.run_uid).join(&key.workspace).join(format!("{}-{}", key.step.as_str(), key.attempt)))
+    Ok(root
+        .join(&key.run_uid)
+        .join(&key.workspace)
+        .join(format!("{}-{}", key.step.as_str(), key.attempt)))
 }
 
 /// Whether the word names one folder and nothing else.
@@ -57,7 +74,9 @@ pub fn see(path: &Path) -> io::Result<Seen> {
         return Ok(ended);
     }
     let Some(process) = folder.read(files::PROCESS, files::OUTCOME_LIMIT)? else {
-        return Ok(Seen::Unstarted { since: moment(fs::metadata(path)?.modified()?) });
+        return Ok(Seen::Unstarted {
+            since: moment(fs::metadata(path)?.modified()?),
+        });
     };
     let process: ProcessIdentity = serde_json::from_slice(&process)?;
     let since = moment(fs::metadata(path.join(files::PROCESS))?.modified()?);
@@ -76,7 +95,10 @@ fn ended(folder: &Folder) -> io::Result<Option<Seen>> {
     let at = moment(file.metadata()?.modified()?);
     let text = folder.read(files::OUTCOME, files::OUTCOME_LIMIT)?.unwrap_or_default();
     let end = serde_json::from_slice(&text).unwrap_or_else(|e| {
-        StepEnd::Failed(StepError::passing("OutcomeUnreadable", format!("the step's outcome cannot be read: {e}")))
+        StepEnd::Failed(StepError::passing(
+            "OutcomeUnreadable",
+            format!("the step's outcome cannot be read: {e}"),
+        ))
     });
     Ok(Some(Seen::Ended { end, at }))
 }
@@ -96,31 +118,50 @@ pub fn bury(path: &Path, process: Option<&ProcessIdentity>, error: StepError) ->
 
 /// The failure of a step whose supervisor is gone.
 pub fn killed() -> StepError {
-    StepError::passing("Killed", "the step's processes are gone and left no outcome: killed, or the machine restarted")
+    StepError::passing(
+        "Killed",
+        "the step's processes are gone and left no outcome: killed, or the machine restarted",
+    )
 }
 
 fn lock(folder: &Folder) -> io::Result<Option<File>> {
     let file = folder.lock_file(files::LOCK)?;
-    Ok(flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok().then_some(file))
+    Ok(flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .is_ok()
+        .then_some(file))
 }
 
 /// The step's own words about how far it is.
 pub fn progress(path: &Path) -> Option<String> {
-    let bytes = Folder::open_trusted(path).ok()?.read(files::PROGRESS, PROGRESS_LIMIT).ok()??;
-    let words: String = String::from_utf8_lossy(&bytes).chars().filter(|c| !c.is_control()).collect();
+    let bytes = Folder::open_trusted(path)
+        .ok()?
+        .read(files::PROGRESS, PROGRESS_LIMIT)
+        .ok()??;
+    let words: String = String::from_utf8_lossy(&bytes)
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
     Some(words).filter(|words| !words.is_empty())
 }
 
 /// The key of an execution found on disk.
 pub fn key_of(path: &Path) -> Option<StepKey> {
-    let bytes = Folder::open_trusted(path).ok()?.read(files::KEY, files::OUTCOME_LIMIT).ok()??;
+    let bytes = Folder::open_trusted(path)
+        .ok()?
+        .read(files::KEY, files::OUTCOME_LIMIT)
+        .ok()??;
     serde_json::from_slice(&bytes).ok()
 }
 
 /// Every execution's folder below a folder `levels` above them.
 pub fn all_below(root: &Path, levels: usize) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(root) else { return Vec::new() };
-    let folders = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_dir());
+    let Ok(entries) = fs::read_dir(root) else {
+        return Vec::new();
+    };
+    let folders = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir());
     match levels {
         1 => folders.collect(),
         _ => folders.flat_map(|path| all_below(&path, levels - 1)).collect(),
@@ -136,6 +177,8 @@ pub fn state_of(end: StepEnd, at: Moment) -> StepState {
 }
 
 fn moment(time: SystemTime) -> Moment {
-    let ms = time.duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
+    let ms = time
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
     Moment::from_millis(ms).unwrap_or(Moment::new(jiff::Timestamp::UNIX_EPOCH))
 }

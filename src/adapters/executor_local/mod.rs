@@ -52,7 +52,11 @@ impl LocalExecutor {
             }
         }
         let watch = AbortOnDropHandle::new(tokio::spawn(places.clone().watch_adopted()));
-        Ok(Self { places, ended: Mutex::new(ended), _watch: watch })
+        Ok(Self {
+            places,
+            ended: Mutex::new(ended),
+            _watch: watch,
+        })
     }
 
     async fn blocking<T: Send + 'static>(
@@ -62,8 +66,12 @@ impl LocalExecutor {
     ) -> Result<T, ExecutorError> {
         let places = self.places.clone();
         let done = tokio::task::spawn_blocking(move || work(&places)).await;
-        let failed = |why: String| ExecutorError { what: what.to_owned(), why };
-        done.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))
+        let failed = |why: String| ExecutorError {
+            what: what.to_owned(),
+            why,
+        };
+        done.map_err(|e| failed(e.to_string()))?
+            .map_err(|e| failed(e.to_string()))
     }
 
     /// Whether nothing of the run is alive within `patience`; `signal` goes to every supervisor at each look.
@@ -71,7 +79,9 @@ impl LocalExecutor {
         let deadline = Instant::now() + patience;
         loop {
             let uid = run_uid.to_owned();
-            let alive = self.blocking("stop a run's steps", move |places| signal_all(places, &uid, signal)).await?;
+            let alive = self
+                .blocking("stop a run's steps", move |places| signal_all(places, &uid, signal))
+                .await?;
             if !alive {
                 return Ok(true);
             }
@@ -87,7 +97,8 @@ impl LocalExecutor {
 impl Executor for LocalExecutor {
     async fn start(&self, key: &StepKey, plan: &Value) -> Result<(), ExecutorError> {
         let (key, plan) = (key.clone(), plan.clone());
-        self.blocking("start a step", move |places| start(places, &key, &plan)).await
+        self.blocking("start a step", move |places| start(places, &key, &plan))
+            .await
     }
 
     async fn look(&self, key: &StepKey) -> Result<StepState, ExecutorError> {
@@ -115,13 +126,17 @@ impl Executor for LocalExecutor {
         if gone {
             return Ok(());
         }
-        Err(ExecutorError { what: "stop a run's steps".to_owned(), why: "some are still alive".to_owned() })
+        Err(ExecutorError {
+            what: "stop a run's steps".to_owned(),
+            why: "some are still alive".to_owned(),
+        })
     }
 
     async fn forget_run(&self, run_uid: &str) -> Result<(), ExecutorError> {
         self.stop_run(run_uid).await?;
         let uid = run_uid.to_owned();
-        self.blocking("forget a run's steps", move |places| remove(&places.root.join(uid))).await
+        self.blocking("forget a run's steps", move |places| remove(&places.root.join(uid)))
+            .await
     }
 
     async fn next_ended(&self) -> StepEnded {
@@ -167,11 +182,15 @@ fn look(places: &Arc<Places>, key: &StepKey) -> io::Result<StepState> {
     };
     Ok(match see(&path)? {
         Seen::Absent => StepState::NotStarted,
-        Seen::Unstarted { since } if known => {
-            StepState::Running { since, progress: waiting.then(|| "waiting for a free place".to_owned()) }
-        }
+        Seen::Unstarted { since } if known => StepState::Running {
+            since,
+            progress: waiting.then(|| "waiting for a free place".to_owned()),
+        },
         Seen::Unstarted { .. } => StepState::NotStarted,
-        Seen::Running { since, .. } => StepState::Running { since, progress: progress(&path) },
+        Seen::Running { since, .. } => StepState::Running {
+            since,
+            progress: progress(&path),
+        },
         Seen::Ended { end, at } => state_of(end, at),
         Seen::Vanished { process, since } => {
             bury(&path, Some(&process), killed())?;
@@ -202,7 +221,10 @@ fn remove_older(path: &Path, key: &StepKey) -> io::Result<()> {
 /// Whether anything of the run is still alive; every supervisor that is gets the signal. What waits is withdrawn.
 fn signal_all(places: &Arc<Places>, run_uid: &str, signal: Signal) -> io::Result<bool> {
     if !is_plain(run_uid) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("\"{run_uid}\" is no uid")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("\"{run_uid}\" is no uid"),
+        ));
     }
     let withdrawn = places.queue().withdraw(run_uid);
     for path in withdrawn {

@@ -28,7 +28,12 @@ pub struct Places {
 impl Places {
     /// `places`: how many steps run at once.
     pub fn new(root: PathBuf, program: PathBuf, places: usize, ended: UnboundedSender<StepEnded>) -> Self {
-        Self { root, program, queue: Mutex::new(Queue::new(places)), ended }
+        Self {
+            root,
+            program,
+            queue: Mutex::new(Queue::new(places)),
+            ended,
+        }
     }
 
     /// The bookkeeping. Held across file calls of `start` and `forget`, never across an await.
@@ -55,10 +60,17 @@ impl Places {
     }
 
     fn spawn(&self, path: &Path) -> io::Result<Child> {
-        let log = std::fs::File::options().create(true).append(true).open(path.join("supervise.log"))?;
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(path.join("supervise.log"))?;
         let mut command = Command::new(&self.program);
         command.arg("supervise").arg("--dir").arg(path);
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
         for name in ["PATH", "TZ", "FAILPOINTS"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
@@ -118,7 +130,10 @@ impl Places {
     fn finish(&self, path: &Path) {
         let key = self.queue().finish(path);
         if let Some(key) = key {
-            let _ = self.ended.send(StepEnded { namespace: key.namespace, run: key.run });
+            let _ = self.ended.send(StepEnded {
+                namespace: key.namespace,
+                run: key.run,
+            });
         }
     }
 }

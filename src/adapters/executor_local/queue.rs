@@ -24,7 +24,11 @@ pub struct Queue {
 impl Queue {
     /// `places`: how many executions may run at once, at least one.
     pub fn new(places: usize) -> Self {
-        Self { places: places.max(1), waiting: VecDeque::new(), running: HashMap::new() }
+        Self {
+            places: places.max(1),
+            waiting: VecDeque::new(),
+            running: HashMap::new(),
+        }
     }
 
     /// Whether the execution waits or runs.
@@ -53,7 +57,13 @@ impl Queue {
             return None;
         }
         let (path, key) = self.waiting.pop_front()?;
-        self.running.insert(path.clone(), Running { key: key.clone(), ours: true });
+        self.running.insert(
+            path.clone(),
+            Running {
+                key: key.clone(),
+                ours: true,
+            },
+        );
         Some((path, key))
     }
 
@@ -71,12 +81,19 @@ impl Queue {
 
     /// Those whose end is found by looking.
     pub fn adopted(&self) -> Vec<PathBuf> {
-        self.running.iter().filter(|(_, running)| !running.ours).map(|(path, _)| path.clone()).collect()
+        self.running
+            .iter()
+            .filter(|(_, running)| !running.ours)
+            .map(|(path, _)| path.clone())
+            .collect()
     }
 
     /// Takes the waiting ones of a run out of the line.
     pub fn withdraw(&mut self, run_uid: &str) -> Vec<PathBuf> {
-        let (gone, kept) = self.waiting.drain(..).partition(|(_, key): &(PathBuf, StepKey)| key.run_uid == run_uid);
+        let (gone, kept) = self
+            .waiting
+            .drain(..)
+            .partition(|(_, key): &(PathBuf, StepKey)| key.run_uid == run_uid);
         self.waiting = kept;
         let gone: VecDeque<(PathBuf, StepKey)> = gone;
         gone.into_iter().map(|(path, _)| path).collect()
@@ -95,7 +112,14 @@ mod tests {
 
     fn key(run: &str) -> StepKey {
         let text = || run.to_owned();
-        StepKey { namespace: text(), run: text(), run_uid: text(), workspace: text(), step: StepName::Seed, attempt: 1 }
+        StepKey {
+            namespace: text(),
+            run: text(),
+            run_uid: text(),
+            workspace: text(),
+            step: StepName::Seed,
+            attempt: 1,
+        }
     }
 
     #[test]

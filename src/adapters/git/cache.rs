@@ -48,12 +48,23 @@ impl<'a> Cache<'a> {
         let _lock = self.lock()?;
         self.make()?;
         self.call(Some(self.remote.protocol))
-            .args(&["fetch", "--quiet", "--prune", "--force", "--no-tags", "--no-write-fetch-head", "--"])
+            .args(&[
+                "fetch",
+                "--quiet",
+                "--prune",
+                "--force",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--",
+            ])
             .operands([self.remote.address.as_str()])
             .operands(["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"])
             .line()
             .map_err(|e| match e.reason.as_str() {
-                "GitFailed" => StepError::passing("FetchFailed", format!("failed to fetch \"{}\": {}", self.url, e.message)),
+                "GitFailed" => StepError::passing(
+                    "FetchFailed",
+                    format!("failed to fetch \"{}\": {}", self.url, e.message),
+                ),
                 _ => e,
             })?;
         Ok(())
@@ -97,18 +108,37 @@ impl<'a> Cache<'a> {
         {
             let _lock = self.lock()?;
             self.new_call(Some("file"))
-                .args(&["clone", "--quiet", "--local", "--no-checkout", "--template=", "--origin=origin"])
-                .args(&["-c", "remote.origin.fetch=+refs/remotes/origin/*:refs/remotes/origin/*", "--"])
+                .args(&[
+                    "clone",
+                    "--quiet",
+                    "--local",
+                    "--no-checkout",
+                    "--template=",
+                    "--origin=origin",
+                ])
+                .args(&[
+                    "-c",
+                    "remote.origin.fetch=+refs/remotes/origin/*:refs/remotes/origin/*",
+                    "--",
+                ])
                 .operands([self.git_dir.as_os_str(), target.as_os_str()])
                 .line()?;
         }
         let git_dir = target.join(".git");
         let configure = |arguments: &[&str], values: &[&str]| {
             let file: OsString = git_dir.join("config").into();
-            self.new_call(None).args(&["config", "--file"]).operands([file]).args(arguments).operands(values).line()
+            self.new_call(None)
+                .args(&["config", "--file"])
+                .operands([file])
+                .args(arguments)
+                .operands(values)
+                .line()
         };
         configure(&["--replace-all"], &["remote.origin.url", &self.url])?;
-        configure(&["--replace-all"], &["remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
+        configure(
+            &["--replace-all"],
+            &["remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"],
+        )?;
         self.new_call(None)
             .git_dir(&git_dir)
             .env("GIT_WORK_TREE", target)
@@ -134,7 +164,11 @@ impl<'a> Cache<'a> {
         if let Some(root) = self.lock.parent() {
             std::fs::create_dir_all(root).map_err(StepError::io(&what))?;
         }
-        let file = File::options().create(true).append(true).open(&self.lock).map_err(StepError::io(&what))?;
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.lock)
+            .map_err(StepError::io(&what))?;
         rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))
             .map_err(|e| StepError::io(&what)(e.into()))?;
         Ok(file)
@@ -154,7 +188,14 @@ impl<'a> Cache<'a> {
             }
         }
         self.new_call(None)
-            .args(&["init", "--quiet", "--bare", "--template=", "--initial-branch=none", "--"])
+            .args(&[
+                "init",
+                "--quiet",
+                "--bare",
+                "--template=",
+                "--initial-branch=none",
+                "--",
+            ])
             .operands([half.as_os_str()])
             .line()?;
         std::fs::rename(&half, &self.git_dir).map_err(StepError::io(&what))
@@ -164,7 +205,9 @@ impl<'a> Cache<'a> {
 /// Whether the name can be put into a ref without meaning anything else to git.
 fn is_plain_name(name: &str) -> bool {
     let odd = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
-    let empty_part = name.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock"));
+    let empty_part = name
+        .split('/')
+        .any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock"));
     !empty_part && !name.starts_with('-') && !name.contains("..") && !name.contains("@{") && !name.chars().any(odd)
 }
 

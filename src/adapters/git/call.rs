@@ -74,7 +74,10 @@ impl GitCall {
             ("GIT_NO_REPLACE_OBJECTS", "1"),
             ("GIT_OPTIONAL_LOCKS", "0"),
             ("GIT_PAGER", "cat"),
-            ("GIT_SSH_COMMAND", "ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=15"),
+            (
+                "GIT_SSH_COMMAND",
+                "ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=15",
+            ),
             ("GIT_TERMINAL_PROMPT", "0"),
             ("HOME", "/nonexistent"),
             ("LC_ALL", "C"),
@@ -89,7 +92,13 @@ impl GitCall {
             command.args(["-c", &format!("protocol.{protocol}.allow=always")]);
         }
         let timeout = Duration::from_secs(rules.timeout_seconds.max(1));
-        Self { command, words: Vec::new(), timeout, input: None, accepted: &[0] }
+        Self {
+            command,
+            words: Vec::new(),
+            timeout,
+            input: None,
+            accepted: &[0],
+        }
     }
 
     /// The repository, named outright so that none is searched for.
@@ -136,14 +145,18 @@ impl GitCall {
 
     /// Runs it for its answer as text without the last line's end.
     pub fn line(self) -> Result<String, StepError> {
-        self.answer().map(|(_, bytes)| String::from_utf8_lossy(&bytes).trim_end().to_owned())
+        self.answer()
+            .map(|(_, bytes)| String::from_utf8_lossy(&bytes).trim_end().to_owned())
     }
 
     /// Runs it for its exit code and answer, held in memory.
     pub fn answer(self) -> Result<(i32, Vec<u8>), StepError> {
         self.stream(|output| {
             let mut bytes = Vec::new();
-            output.take(ANSWER_LIMIT + 1).read_to_end(&mut bytes).map_err(StepError::io("read git's answer"))?;
+            output
+                .take(ANSWER_LIMIT + 1)
+                .read_to_end(&mut bytes)
+                .map_err(StepError::io("read git's answer"))?;
             if bytes.len() as u64 > ANSWER_LIMIT {
                 let why = format!("git answered more than {ANSWER_LIMIT} bytes; the repository is too large");
                 return Err(StepError::lasting("GitOutputTooLarge", why));
@@ -158,8 +171,14 @@ impl GitCall {
         consume: impl FnOnce(&mut dyn BufRead) -> Result<T, StepError>,
     ) -> Result<(i32, T), StepError> {
         let name = self.words.first().cloned().unwrap_or_default();
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().map_err(StepError::io("start git (is it installed and on the PATH?)"))?;
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = self
+            .command
+            .spawn()
+            .map_err(StepError::io("start git (is it installed and on the PATH?)"))?;
         let ended = attend(&mut child, self.timeout, self.input.take(), consume);
         match (ended.code, ended.consumed) {
             (Some(code), Ok(value)) if self.accepted.contains(&code) => Ok((code, value)),
@@ -215,16 +234,20 @@ fn attend<T>(
         if consumed.is_err() {
             end_group(group);
         }
-        let awaited = rustix::io::retry_on_intr(|| {
-            waitid(WaitId::Pid(group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-        });
+        let awaited =
+            rustix::io::retry_on_intr(|| waitid(WaitId::Pid(group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
         drop(over);
         let timed_out = deadline.join().unwrap_or(true);
         if awaited.is_ok() {
             end_group(group);
         }
         let code = child.wait().ok().and_then(|status| status.code());
-        Ended { code, consumed, messages: messages.join().unwrap_or_default(), timed_out }
+        Ended {
+            code,
+            consumed,
+            messages: messages.join().unwrap_or_default(),
+            timed_out,
+        }
     })
 }
 
@@ -242,8 +265,17 @@ fn read_messages(mut pipe: impl Read) -> Vec<u8> {
 /// Messages fit for a status: one line of at most 400 characters without control characters.
 fn in_one_line(messages: &[u8]) -> String {
     let text = String::from_utf8_lossy(messages);
-    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ");
-    lines.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ");
+    lines
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(400)
+        .collect()
 }
 
 #[cfg(test)]
@@ -252,7 +284,10 @@ mod tests {
     use std::time::Instant;
 
     fn rules(timeout_seconds: u64) -> GitRules {
-        GitRules { timeout_seconds, ..GitRules::default() }
+        GitRules {
+            timeout_seconds,
+            ..GitRules::default()
+        }
     }
 
     #[test]
@@ -261,7 +296,10 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let file = scratch.path().join("pid");
         let alias = format!("alias.hang=!sleep 1000 & echo $! > '{}'; wait", file.display());
-        let error = GitCall::new(&rules(1), None).args(&["-c", &alias, "hang"]).line().unwrap_err();
+        let error = GitCall::new(&rules(1), None)
+            .args(&["-c", &alias, "hang"])
+            .line()
+            .unwrap_err();
         assert_eq!((error.reason.as_str(), error.retriable), ("GitTimedOut", true));
         assert!(started.elapsed() < Duration::from_secs(30));
         let pid = std::fs::read_to_string(file).unwrap();
@@ -278,14 +316,24 @@ mod tests {
 
     #[test]
     fn a_failure_tells_the_command_and_its_message() {
-        let error = GitCall::new(&rules(20), None).args(&["no-such-command"]).line().unwrap_err();
+        let error = GitCall::new(&rules(20), None)
+            .args(&["no-such-command"])
+            .line()
+            .unwrap_err();
         assert_eq!(error.reason, "GitFailed");
-        assert!(error.message.contains("git no-such-command ended with exit code 1"), "{}", error.message);
+        assert!(
+            error.message.contains("git no-such-command ended with exit code 1"),
+            "{}",
+            error.message
+        );
     }
 
     #[test]
     fn the_environment_is_closed() {
-        let seen = GitCall::new(&rules(20), None).args(&["-c", "alias.env=!env", "env"]).line().unwrap();
+        let seen = GitCall::new(&rules(20), None)
+            .args(&["-c", "alias.env=!env", "env"])
+            .line()
+            .unwrap();
         assert!(!seen.contains("CARGO"), "{seen}");
         assert!(seen.contains("HOME=/nonexistent"));
     }

@@ -1,14 +1,16 @@
 //! Git over the work tree of a clone with a git dir of our own: own configuration, own index, no hooks, no exclude file.
 //! `core.fsmonitor`, `filter.*` and hooks in the clone's configuration would run an agent's code; here they are not read.
-//! The clone's objects are read as alternates; only [`Isolated::commit`] writes into the clone's object store.
+//! The clone's objects are read as alternates; only [`Isolated::publish`] writes into the clone's object store.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::call::GitCall;
 use super::{COMMITTER_EMAIL, COMMITTER_NAME};
+use crate::adapters::nofollow::Folder;
 use crate::ports::executor::StepError;
 use crate::ports::workspaces::GitRules;
 
@@ -29,17 +31,30 @@ impl<'a> Isolated<'a> {
     pub fn over(scratch: &Path, clone: &Path, head: &str, rules: &'a GitRules) -> Result<Self, StepError> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let git_dir = scratch.join(format!("git-{}-{number}", std::process::id()));
-        let here = Self { git_dir, work_tree: clone.to_owned(), head: head.to_owned(), rules };
-        here.write_git_dir().map_err(StepError::io("make a temporary git dir"))?;
+        let here = Self {
+            git_dir,
+            work_tree: clone.to_owned(),
+            head: head.to_owned(),
+            rules,
+        };
+        here.write_git_dir()
+            .map_err(StepError::io("make a temporary git dir"))?;
         here.call().args(&["read-tree"]).operands([head]).line()?;
         Ok(here)
     }
 
-    fn write_git_dir(&self) -> std::io::Result<()> {
+    fn write_git_dir(&self) -> io::Result<()> {
         fs::create_dir_all(self.git_dir.join("objects/info"))?;
         fs::create_dir_all(self.git_dir.join("refs"))?;
-        let (version, format) = if self.head.len() == 64 { (1, "[extensions]\n\tobjectFormat = sha256\n") } else { (0, "") };
-        fs::write(self.git_dir.join("config"), format!("[core]\n\trepositoryFormatVersion = {version}\n{format}"))?;
+        let (version, format) = if self.head.len() == 64 {
+            (1, "[extensions]\n\tobjectFormat = sha256\n")
+        } else {
+            (0, "")
+        };
+        fs::write(
+            self.git_dir.join("config"),
+            format!("[core]\n\trepositoryFormatVersion = {version}\n{format}"),
+        )?;
         fs::write(self.git_dir.join("HEAD"), format!("{}\n", self.head))?;
         let objects = format!("{}\n", self.objects().display());
         fs::write(self.git_dir.join("objects/info/alternates"), objects)
@@ -62,9 +77,16 @@ impl<'a> Isolated<'a> {
     pub fn is_dirty(&self) -> Result<bool, StepError> {
         let (_, dirty) = self
             .call()
-            .args(&["status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=dirty", "--no-renames"])
+            .args(&[
+                "status",
+                "--porcelain",
+                "-z",
+                "--untracked-files=normal",
+                "--ignore-submodules=dirty",
+                "--no-renames",
+            ])
             .stream(|output| {
-                std::io::copy(&mut output.take(u64::MAX), &mut std::io::sink())
+                io::copy(&mut output.take(u64::MAX), &mut io::sink())
                     .map(|bytes| bytes > 0)
                     .map_err(StepError::io("read git's answer"))
             })?;
@@ -74,14 +96,20 @@ impl<'a> Isolated<'a> {
     /// Whether a folder that `head` does not hold is ignored.
     pub fn ignores(&self, folder: &Path) -> Result<bool, StepError> {
         // This one command refuses literal pathspecs; the prefix keeps a leading `:` from being magic.
-        let call = self.call().env("GIT_LITERAL_PATHSPECS", "0").args(&["check-ignore", "--quiet", "--"]);
+        let call = self
+            .call()
+            .env("GIT_LITERAL_PATHSPECS", "0")
+            .args(&["check-ignore", "--quiet", "--"]);
         let (code, _) = call.operands([Path::new(".").join(folder)]).accept(&[0, 1]).answer()?;
         Ok(code == 0)
     }
 
     /// The tree that a commit holds at a folder.
     pub fn tree_of(&self, commit: &str, folder: &Path) -> Result<Option<String>, StepError> {
-        let mut listing = self.call().args(&["ls-tree", "-d", "-z", "--full-tree"]).operands([commit]);
+        let mut listing = self
+            .call()
+            .args(&["ls-tree", "-d", "-z", "--full-tree"])
+            .operands([commit]);
         listing = listing.args(&["--"]).operands([folder]);
         let (_, answer) = listing.answer()?;
         let line = String::from_utf8_lossy(&answer);
@@ -90,47 +118,100 @@ impl<'a> Isolated<'a> {
 
     /// The tree that the work tree's folder would be once committed, ignored files included.
     pub fn tree_on_disk(&self, folder: &Path) -> Result<Option<String>, StepError> {
-        self.call().args(&["add", "--all", "--force", "--"]).operands([folder]).line()?;
+        self.call()
+            .args(&["add", "--all", "--force", "--"])
+            .operands([folder])
+            .line()?;
         let tree = self.call().args(&["write-tree"]).line()?;
         self.tree_of(&tree, folder)
     }
 
     /// Commits the folder as it is on disk on top of `head`, with nothing else that may be staged; `None` if that
-    /// changes nothing. The commit is only an object until a ref is moved to it.
+    /// changes nothing. The commit exists only here until it is published.
     pub fn commit(&self, folder: &Path, message: &str) -> Result<Option<String>, StepError> {
-        let call = || self.call().env("GIT_OBJECT_DIRECTORY", self.objects());
+        let call = || self.call();
         call().args(&["read-tree"]).operands([self.head.as_str()]).line()?;
-        call().args(&["add", "--all", "--force", "--"]).operands([folder]).line()?;
+        call()
+            .args(&["add", "--all", "--force", "--"])
+            .operands([folder])
+            .line()?;
         let tree = call().args(&["write-tree"]).line()?;
-        let before = call().args(&["rev-parse", "--verify"]).operands([format!("{}^{{tree}}", self.head)]).line()?;
+        let before = call()
+            .args(&["rev-parse", "--verify"])
+            .operands([format!("{}^{{tree}}", self.head)])
+            .line()?;
         if tree == before {
             return Ok(None);
         }
-        let commit = call().args(&["commit-tree"]).operands([tree.as_str()]).args(&["-F", "-", "-p"]);
-        commit.operands([self.head.as_str()]).input(message.as_bytes().to_vec()).line().map(Some)
+        let commit = call()
+            .args(&["commit-tree"])
+            .operands([tree.as_str()])
+            .args(&["-F", "-", "-p"]);
+        commit
+            .operands([self.head.as_str()])
+            .input(message.as_bytes().to_vec())
+            .line()
+            .map(Some)
+    }
+
+    /// Copies the objects made here into the clone's store, through no link that somebody may have put there.
+    pub fn publish(&self, git: &Folder) -> Result<(), StepError> {
+        let what = || StepError::io("write objects into the clone");
+        let own = Folder::open_trusted(&self.git_dir.join("objects")).map_err(what())?;
+        for name in own.names().map_err(what())?.into_iter().filter(|name| name != "info") {
+            let from = own.folder(&name).map_err(what())?;
+            let to = git.make(&Path::new("objects").join(&name)).map_err(what())?;
+            for object in from.names().map_err(what())? {
+                publish_object(&from, &to, &object).map_err(what())?;
+            }
+        }
+        git.sync_file_system().map_err(what())
     }
 
     /// Brings the folder's entries in the clone's own index up to date, as `git add` would; other entries stay.
     pub fn update_index(&self, folder: &Path) -> Result<(), StepError> {
         let index = self.work_tree.join(".git/index");
-        let call = || self.call().env("GIT_OBJECT_DIRECTORY", self.objects()).env("GIT_INDEX_FILE", &index);
+        let call = || self.call().env("GIT_INDEX_FILE", &index);
         if !index.exists() {
             call().args(&["read-tree"]).operands([self.head.as_str()]).line()?;
         }
-        call().args(&["add", "--all", "--force", "--"]).operands([folder]).line().map(drop)
+        call()
+            .args(&["add", "--all", "--force", "--"])
+            .operands([folder])
+            .line()
+            .map(drop)
     }
 
     /// How many commits can be reached from `tips` but not from `saved` and were not made by this controller.
     pub fn foreign_commits(&self, tips: &[String], saved: &[String]) -> Result<usize, StepError> {
-        let revisions: String =
-            tips.iter().map(|id| format!("{id}\n")).chain(saved.iter().map(|id| format!("^{id}\n"))).collect();
+        let revisions: String = tips
+            .iter()
+            .map(|id| format!("{id}\n"))
+            .chain(saved.iter().map(|id| format!("^{id}\n")))
+            .collect();
         let ours = format!("{COMMITTER_NAME} <{COMMITTER_EMAIL}>");
         let (_, answer) = self
             .call()
             .args(&["rev-list", "--no-commit-header", "--format=%cn <%ce>", "--stdin"])
             .input(revisions.into_bytes())
             .answer()?;
-        Ok(String::from_utf8_lossy(&answer).lines().filter(|line| *line != ours).count())
+        Ok(String::from_utf8_lossy(&answer)
+            .lines()
+            .filter(|line| *line != ours)
+            .count())
+    }
+}
+
+fn publish_object(from: &Folder, to: &Folder, object: &OsStr) -> io::Result<()> {
+    let temporary = format!("tmp_obj_{}", std::process::id());
+    if to.kind(object)?.is_some() {
+        return Ok(());
+    }
+    to.remove(&temporary)?;
+    io::copy(&mut from.file(object)?, &mut to.create(&temporary, 0o444)?)?;
+    match to.rename(&temporary, to, object) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => to.remove(&temporary),
+        other => other,
     }
 }
 

@@ -23,7 +23,11 @@ pub struct Remote {
 pub fn locate(url: &str, rules: &GitRules) -> Result<Remote, StepError> {
     let location = repo_url::check(url, &rules.allowed_hosts, &rules.local_roots)
         .map_err(|refusal| StepError::lasting(refusal.reason, refusal.message))?;
-    let remote = |protocol| Remote { address: url.to_owned(), protocol, path: None };
+    let remote = |protocol| Remote {
+        address: url.to_owned(),
+        protocol,
+        path: None,
+    };
     match location {
         RepoLocation::Https { .. } => Ok(remote("https")),
         RepoLocation::Ssh { .. } => Ok(remote("ssh")),
@@ -33,7 +37,10 @@ pub fn locate(url: &str, rules: &GitRules) -> Result<Remote, StepError> {
 
 fn local(url: &str, path: &Path, rules: &GitRules) -> Result<Remote, StepError> {
     let missing = |why: &dyn std::fmt::Display| {
-        StepError::passing("RepoNotFound", format!("there is no git repository at \"{url}\": {why}"))
+        StepError::passing(
+            "RepoNotFound",
+            format!("there is no git repository at \"{url}\": {why}"),
+        )
     };
     let real = path.canonicalize().map_err(|e| missing(&e))?;
     let roots: Vec<PathBuf> = rules.local_roots.iter().filter_map(|r| r.canonicalize().ok()).collect();
@@ -51,7 +58,13 @@ fn local(url: &str, path: &Path, rules: &GitRules) -> Result<Remote, StepError> 
         .within(&real)
         .args(&["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"])
         .line()
-        .map_err(|e| if e.reason == "GitFailed" { missing(&e.message) } else { e })?;
+        .map_err(|e| {
+            if e.reason == "GitFailed" {
+                missing(&e.message)
+            } else {
+                e
+            }
+        })?;
     for part in found.lines() {
         let part = Path::new(part).canonicalize().map_err(|e| missing(&e))?;
         let objects = part.join("objects").canonicalize();
@@ -59,8 +72,15 @@ fn local(url: &str, path: &Path, rules: &GitRules) -> Result<Remote, StepError> 
             return Err(refused());
         }
     }
-    let address = real.to_str().ok_or_else(|| missing(&"its path is not valid text"))?.to_owned();
-    Ok(Remote { address, protocol: "file", path: Some(real) })
+    let address = real
+        .to_str()
+        .ok_or_else(|| missing(&"its path is not valid text"))?
+        .to_owned();
+    Ok(Remote {
+        address,
+        protocol: "file",
+        path: Some(real),
+    })
 }
 
 #[cfg(test)]
@@ -74,8 +94,15 @@ mod tests {
         let roots = scratch.path().join("roots");
         let init = |path: &Path| {
             std::fs::create_dir_all(path).unwrap();
-            let rules = GitRules { timeout_seconds: 20, ..GitRules::default() };
-            GitCall::new(&rules, None).within(path).args(&["init", "--quiet"]).line().unwrap();
+            let rules = GitRules {
+                timeout_seconds: 20,
+                ..GitRules::default()
+            };
+            GitCall::new(&rules, None)
+                .within(path)
+                .args(&["init", "--quiet"])
+                .line()
+                .unwrap();
         };
         init(&roots.join("good"));
         init(&scratch.path().join("outside"));
@@ -85,10 +112,16 @@ mod tests {
         std::fs::write(roots.join("gitfile/.git"), line).unwrap();
         std::fs::create_dir(roots.join("plain")).unwrap();
 
-        let rules = GitRules { local_roots: vec![roots.clone()], timeout_seconds: 20, ..GitRules::default() };
+        let rules = GitRules {
+            local_roots: vec![roots.clone()],
+            timeout_seconds: 20,
+            ..GitRules::default()
+        };
         let verdict = |name: &str| {
             let url = roots.join(name);
-            locate(url.to_str().unwrap(), &rules).map(|r| r.protocol).map_err(|e| e.reason)
+            locate(url.to_str().unwrap(), &rules)
+                .map(|r| r.protocol)
+                .map_err(|e| e.reason)
         };
         assert_eq!(verdict("good"), Ok("file"));
         assert_eq!(verdict("linked"), Err("LocalRepoNotAllowed".into()));

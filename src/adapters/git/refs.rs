@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::adapters::nofollow::{Folder, Kind};
 
@@ -11,6 +12,8 @@ use crate::adapters::nofollow::{Folder, Kind};
 const REF_LIMIT: u64 = 4096;
 /// Largest `packed-refs` that is read: some 500,000 refs.
 const PACKED_LIMIT: u64 = 64 * 1024 * 1024;
+/// Age at which a lock on one ref or index is nobody's: git holds them for moments, at most for one large `git add`.
+const STALE: Duration = Duration::from_secs(600);
 /// Deepest nesting of ref names that is followed.
 const DEPTH_LIMIT: usize = 16;
 
@@ -27,11 +30,19 @@ pub struct Head {
 pub fn head(git: &Folder) -> io::Result<Head> {
     let text = read_text(git, "HEAD")?.ok_or_else(|| io::Error::other("it has no HEAD"))?;
     match text.strip_prefix("ref:") {
-        None => Ok(Head { branch: None, commit: Some(object_id(&text)?) }),
+        None => Ok(Head {
+            branch: None,
+            commit: Some(object_id(&text)?),
+        }),
         Some(name) => {
             let name = name.trim();
-            let branch = name.strip_prefix("refs/heads/").ok_or_else(|| io::Error::other("HEAD names no branch"))?;
-            Ok(Head { branch: Some(branch.to_owned()), commit: commit_of(git, name)? })
+            let branch = name
+                .strip_prefix("refs/heads/")
+                .ok_or_else(|| io::Error::other("HEAD names no branch"))?;
+            Ok(Head {
+                branch: Some(branch.to_owned()),
+                commit: commit_of(git, name)?,
+            })
         }
     }
 }
@@ -52,7 +63,10 @@ pub fn commit_of(git: &Folder, name: &str) -> io::Result<Option<String>> {
             return object_id(&String::from_utf8_lossy(&content)).map(Some);
         }
     }
-    Ok(packed(git)?.into_iter().find(|(packed_name, _)| packed_name == name).map(|(_, id)| id))
+    Ok(packed(git)?
+        .into_iter()
+        .find(|(packed_name, _)| packed_name == name)
+        .map(|(_, id)| id))
 }
 
 /// Every ref with its object; a loose one hides a packed one of the same name.
@@ -68,7 +82,9 @@ fn collect_loose(parent: &Folder, path: &str, depth: usize, found: &mut Vec<(Str
     if depth > DEPTH_LIMIT {
         return Err(io::Error::other("refs are nested too deeply"));
     }
-    let Some(folder) = parent.find(Path::new(path.rsplit('/').next().unwrap_or(path)))? else { return Ok(()) };
+    let Some(folder) = parent.find(Path::new(path.rsplit('/').next().unwrap_or(path)))? else {
+        return Ok(());
+    };
     for name in folder.names()? {
         let Some(text) = name.to_str() else { continue };
         let full = format!("{path}/{text}");
@@ -87,12 +103,23 @@ fn collect_loose(parent: &Folder, path: &str, depth: usize, found: &mut Vec<(Str
     Ok(())
 }
 
+/// Removes a lock file of git that nobody can hold any more: a process that was killed left it, maybe ours.
+pub fn drop_stale_lock(folder: &Folder, lock: &str) -> io::Result<()> {
+    match folder.age(lock)? {
+        Some(age) if age > STALE => folder.remove(lock),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Moves a branch from `old` to `new`, with git's own lock file, and only if it still stands at `old`.
 pub fn advance(git: &Folder, branch: &str, old: &str, new: &str) -> io::Result<()> {
     let path = format!("refs/heads/{branch}");
-    let (parent, last) = path.rsplit_once('/').ok_or_else(|| io::Error::other("a branch without a name"))?;
+    let (parent, last) = path
+        .rsplit_once('/')
+        .ok_or_else(|| io::Error::other("a branch without a name"))?;
     let folder = git.make(Path::new(parent))?;
     let lock = format!("{last}.lock");
+    drop_stale_lock(&folder, &lock)?;
     let mut file = folder.create(&lock, 0o644)?;
     let moved = (|| {
         if commit_of(git, &path)?.as_deref() != Some(old) {
@@ -109,7 +136,9 @@ pub fn advance(git: &Folder, branch: &str, old: &str, new: &str) -> io::Result<(
 }
 
 fn packed(git: &Folder) -> io::Result<Vec<(String, String)>> {
-    let Some(content) = git.read("packed-refs", PACKED_LIMIT)? else { return Ok(Vec::new()) };
+    let Some(content) = git.read("packed-refs", PACKED_LIMIT)? else {
+        return Ok(Vec::new());
+    };
     let text = String::from_utf8_lossy(&content);
     let lines = text.lines().filter(|l| !l.starts_with('#') && !l.starts_with('^'));
     lines
@@ -119,7 +148,9 @@ fn packed(git: &Folder) -> io::Result<Vec<(String, String)>> {
 }
 
 fn read_text(folder: &Folder, name: &str) -> io::Result<Option<String>> {
-    Ok(folder.read(name, REF_LIMIT)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    Ok(folder
+        .read(name, REF_LIMIT)?
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn object_id(text: &str) -> io::Result<String> {
@@ -152,12 +183,27 @@ mod tests {
     fn loose_refs_hide_packed_ones() {
         let packed = format!("# pack-refs\n{ONE} refs/heads/a/b\n{ONE} refs/tags/t\n^{TWO}\n");
         let loose = format!("{TWO}\n");
-        let (_scratch, git) =
-            git_dir(&[("HEAD", "ref: refs/heads/a/b\n"), ("packed-refs", &packed), ("refs/heads/a/b", &loose)]);
-        assert_eq!(head(&git).unwrap(), Head { branch: Some("a/b".into()), commit: Some(TWO.into()) });
+        let (_scratch, git) = git_dir(&[
+            ("HEAD", "ref: refs/heads/a/b\n"),
+            ("packed-refs", &packed),
+            ("refs/heads/a/b", &loose),
+        ]);
+        assert_eq!(
+            head(&git).unwrap(),
+            Head {
+                branch: Some("a/b".into()),
+                commit: Some(TWO.into())
+            }
+        );
         let mut refs = all(&git).unwrap();
         refs.sort();
-        assert_eq!(refs, [("refs/heads/a/b".into(), TWO.into()), ("refs/tags/t".into(), ONE.into())]);
+        assert_eq!(
+            refs,
+            [
+                ("refs/heads/a/b".into(), TWO.into()),
+                ("refs/tags/t".into(), ONE.into())
+            ]
+        );
     }
 
     #[test]
@@ -171,8 +217,30 @@ mod tests {
     }
 
     #[test]
+    fn only_a_lock_that_is_old_is_taken_away() {
+        let (scratch, git) = git_dir(&[("index.lock", "")]);
+        drop_stale_lock(&git, "index.lock").unwrap();
+        assert!(scratch.path().join("index.lock").exists());
+        let old = std::time::SystemTime::now() - STALE - Duration::from_secs(5);
+        std::fs::File::options()
+            .write(true)
+            .open(scratch.path().join("index.lock"))
+            .unwrap()
+            .set_modified(old)
+            .unwrap();
+        drop_stale_lock(&git, "index.lock").unwrap();
+        drop_stale_lock(&git, "index.lock").unwrap();
+        assert!(!scratch.path().join("index.lock").exists());
+    }
+
+    #[test]
     fn a_head_that_leads_elsewhere_is_an_error() {
-        for text in ["ref: refs/heads/../../x", "ref: /etc/passwd", "nonsense", &"a".repeat(9000)] {
+        for text in [
+            "ref: refs/heads/../../x",
+            "ref: /etc/passwd",
+            "nonsense",
+            &"a".repeat(9000),
+        ] {
             let (_scratch, git) = git_dir(&[("HEAD", text)]);
             assert!(head(&git).is_err(), "{text:.20}");
         }

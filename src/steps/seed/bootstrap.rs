@@ -23,9 +23,15 @@ pub fn documents(ticket: &str, brief: &BriefPlan, now: Moment) -> Vec<(&'static 
     let day = now.timestamp().strftime("%Y-%m-%d").to_string();
     vec![
         ("index.md", index(ticket, &title, brief, now)),
-        ("README.md", format!("# {title}\n\nMade from the brief of the run. Begin with index.md.\n")),
+        (
+            "README.md",
+            format!("# {title}\n\nMade from the brief of the run. Begin with index.md.\n"),
+        ),
         ("tasks.md", tasks(brief)),
-        ("changelog.md", format!("# Changelog\n\n## {day}\n\n- Documents made from the brief of the run\n\n")),
+        (
+            "changelog.md",
+            format!("# Changelog\n\n## {day}\n\n- Documents made from the brief of the run\n\n"),
+        ),
     ]
 }
 
@@ -70,9 +76,19 @@ fn index(ticket: &str, title: &str, brief: &BriefPlan, now: Moment) -> String {
 fn tasks(brief: &BriefPlan) -> String {
     let mut text = String::from("# Tasks\n\n## TODO\n\n");
     let bullets: &[char] = &['-', '*', '+', ' ', '\t'];
-    let lines = brief.done_criteria.lines().map(|line| line.trim_start_matches(bullets).trim_end());
-    let lines: Vec<&str> = lines.map(|l| l.trim_start_matches("[ ]").trim_start()).filter(|l| !l.is_empty()).collect();
-    let lines = if lines.is_empty() { vec!["Add tasks here"] } else { lines };
+    let lines = brief
+        .done_criteria
+        .lines()
+        .map(|line| line.trim_start_matches(bullets).trim_end());
+    let lines: Vec<&str> = lines
+        .map(|l| l.trim_start_matches("[ ]").trim_start())
+        .filter(|l| !l.is_empty())
+        .collect();
+    let lines = if lines.is_empty() {
+        vec!["Add tasks here"]
+    } else {
+        lines
+    };
     for line in lines {
         let _ = writeln!(text, "- [ ] {line}");
     }
@@ -81,9 +97,23 @@ fn tasks(brief: &BriefPlan) -> String {
 }
 
 fn title(ticket: &str, brief: &BriefPlan) -> String {
-    let first = brief.goal.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or(ticket);
-    let plain: String = first.trim_start_matches('#').trim().chars().filter(|c| !c.is_control()).collect();
-    if plain.is_empty() { ticket.to_owned() } else { crate::kernel::journal::cut(&plain, TITLE_LIMIT) }
+    let first = brief
+        .goal
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or(ticket);
+    let plain: String = first
+        .trim_start_matches('#')
+        .trim()
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
+    if plain.is_empty() {
+        ticket.to_owned()
+    } else {
+        crate::kernel::journal::cut(&plain, TITLE_LIMIT)
+    }
 }
 
 fn slug(title: &str) -> String {
@@ -99,7 +129,11 @@ fn slug(title: &str) -> String {
         }
     }
     let slug = slug.trim_end_matches('-');
-    if slug.is_empty() { "ticket".to_owned() } else { slug.to_owned() }
+    if slug.is_empty() {
+        "ticket".to_owned()
+    } else {
+        slug.to_owned()
+    }
 }
 
 /// A double-quoted YAML scalar: every reader gives back exactly this text as a string.
@@ -145,14 +179,37 @@ mod tests {
         let directory = directory("A-1", &brief("Relay operator updates!\nmore"), moment());
         assert_eq!(directory, PathBuf::from("2026/11/21/A-1--relay-operator-updates"));
         let documents = documents("A-1", &brief("Relay"), moment());
-        assert_eq!(documents.iter().map(|d| d.0).collect::<Vec<_>>(), ["index.md", "README.md", "tasks.md", "changelog.md"]);
-        let keys: Vec<_> = documents[0].1.lines().skip(1).take_while(|l| *l != "---").map(|l| l.split(':').next().unwrap()).collect();
+        assert_eq!(
+            documents.iter().map(|d| d.0).collect::<Vec<_>>(),
+            ["index.md", "README.md", "tasks.md", "changelog.md"]
+        );
+        let keys: Vec<_> = documents[0]
+            .1
+            .lines()
+            .skip(1)
+            .take_while(|l| *l != "---")
+            .map(|l| l.split(':').next().unwrap())
+            .collect();
         let expected = [
-            "Title", "Ticket", "Status", "Topics", "DocType", "Intent", "Owners", "RelatedFiles", "ExternalSources",
-            "Summary", "LastUpdated", "WhatFor", "WhenToUse",
+            "Title",
+            "Ticket",
+            "Status",
+            "Topics",
+            "DocType",
+            "Intent",
+            "Owners",
+            "RelatedFiles",
+            "ExternalSources",
+            "Summary",
+            "LastUpdated",
+            "WhatFor",
+            "WhenToUse",
         ];
         assert_eq!(keys, expected);
-        assert_eq!(documents[2].1, "# Tasks\n\n## TODO\n\n- [ ] one\n- [ ] two\n- [ ] three\n\n");
+        assert_eq!(
+            documents[2].1,
+            "# Tasks\n\n## TODO\n\n- [ ] one\n- [ ] two\n- [ ] three\n\n"
+        );
     }
 
     #[test]

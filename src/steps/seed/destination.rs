@@ -48,16 +48,29 @@ impl<'a> Destination<'a> {
     pub fn open(plan: &'a SeedPlan, context: &StepContext) -> Result<Self, StepError> {
         let workspace = Workspace::open(&plan.folder, &plan.owner_uid)?;
         let not_ready = |why: String| {
-            StepError::passing("WorkspaceNotReady", format!("the clone \"{}\" cannot be seeded: {why}", plan.home.name))
+            StepError::passing(
+                "WorkspaceNotReady",
+                format!("the clone \"{}\" cannot be seeded: {why}", plan.home.name),
+            )
         };
         let clone = CloneOnDisk::open(&workspace.folder, &plan.home.name).map_err(not_ready)?;
         if let Some(problem) = clone.problem_on(&plan.branch) {
             return Err(not_ready(problem));
         }
-        let head = clone.head.commit.clone().ok_or_else(|| not_ready("its branch has no commit".to_owned()))?;
+        let head = clone
+            .head
+            .commit
+            .clone()
+            .ok_or_else(|| not_ready("its branch has no commit".to_owned()))?;
         let path = workspace.path().join(&plan.home.name);
         let git = Isolated::over(context.scratch(), &path, &head, &plan.rules)?;
-        Ok(Self { plan, workspace, clone, git, head })
+        Ok(Self {
+            plan,
+            workspace,
+            clone,
+            git,
+            head,
+        })
     }
 
     /// An empty folder to copy into; what an earlier attempt left is removed.
@@ -72,13 +85,20 @@ impl<'a> Destination<'a> {
 
     /// What the last attempt wrote down.
     pub fn record(&self) -> Result<Option<Record>, StepError> {
-        let bytes = self.workspace.private.read(RECORD, RECORD_LIMIT).map_err(StepError::io("read the last seed"))?;
+        let bytes = self
+            .workspace
+            .private
+            .read(RECORD, RECORD_LIMIT)
+            .map_err(StepError::io("read the last seed"))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     fn write_record(&self, revision: &str, settled: bool) -> Result<(), StepError> {
         let what = StepError::io("write down the seed");
-        let record = Record { revision: revision.to_owned(), settled };
+        let record = Record {
+            revision: revision.to_owned(),
+            settled,
+        };
         let text = serde_json::to_vec(&record).map_err(|e| StepError::passing("StepIoFailed", e.to_string()))?;
         self.workspace.private.write_whole(RECORD, &text).map_err(what)
     }
@@ -130,8 +150,14 @@ impl<'a> Destination<'a> {
         self.write_record(revision, false)?;
         private.sync_file_system().map_err(what())?;
         boundary("step.seed.before_exchange");
-        let parent = self.clone.work_tree.make(directory.parent().unwrap_or(Path::new(""))).map_err(what())?;
-        let name = directory.file_name().ok_or_else(|| what()(std::io::Error::other("it has no name")))?;
+        let parent = self
+            .clone
+            .work_tree
+            .make(directory.parent().unwrap_or(Path::new("")))
+            .map_err(what())?;
+        let name = directory
+            .file_name()
+            .ok_or_else(|| what()(std::io::Error::other("it has no name")))?;
         if parent.kind(name).map_err(what())? == Some(Kind::Folder) {
             if private.exchange(STAGE, &parent, name).map_err(what())? {
                 let taken = snapshot(&private.folder(STAGE).map_err(what())?)?.revision();
@@ -161,6 +187,7 @@ impl<'a> Destination<'a> {
         let interrupted = self.record()?.is_some_and(|record| !record.settled);
         let commit = self.git.commit(directory, message)?;
         if let Some(commit) = &commit {
+            self.git.publish(&self.clone.git)?;
             boundary("step.seed.before_commit");
             refs::advance(&self.clone.git, &self.plan.branch, &self.head, commit).map_err(|e| {
                 let why = format!("failed to commit on \"{}\": {e}", self.plan.branch);
@@ -169,11 +196,15 @@ impl<'a> Destination<'a> {
             boundary("step.seed.after_commit");
         }
         if commit.is_some() || interrupted {
+            refs::drop_stale_lock(&self.clone.git, "index.lock").map_err(StepError::io("look at the index's lock"))?;
             self.git.update_index(directory)?;
         }
         self.write_record(revision, true)?;
         let private = &self.workspace.private;
-        private.remove(STAGE).and_then(|()| private.remove(STAGE_OLD)).map_err(StepError::io("remove the old copy"))?;
+        private
+            .remove(STAGE)
+            .and_then(|()| private.remove(STAGE_OLD))
+            .map_err(StepError::io("remove the old copy"))?;
         let made_before = interrupted && self.head != self.plan.base_commit;
         Ok(commit.or_else(|| made_before.then(|| self.head.clone())))
     }

@@ -22,20 +22,35 @@ const NAMED: usize = 5;
 /// `TicketDocsAmbiguous` where several folders claim the ticket; `place` says where they lie.
 pub fn directory_of(ticket: &str, candidates: &[Candidate], place: &str) -> Result<Option<PathBuf>, StepError> {
     let with = |same: &dyn Fn(&str) -> bool| -> Vec<&PathBuf> {
-        let mut found: Vec<_> =
-            candidates.iter().filter(|c| matches!(&c.page, FrontPage::Of(id) if same(id))).map(|c| &c.directory).collect();
+        let mut found: Vec<_> = candidates
+            .iter()
+            .filter(|c| matches!(&c.page, FrontPage::Of(id) if same(id)))
+            .map(|c| &c.directory)
+            .collect();
         found.sort();
         found
     };
     let exact = with(&|id| id == ticket);
-    let found = if exact.is_empty() { with(&|id| id.eq_ignore_ascii_case(ticket)) } else { exact };
+    let found = if exact.is_empty() {
+        with(&|id| id.eq_ignore_ascii_case(ticket))
+    } else {
+        exact
+    };
     match found.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some((*one).clone())),
         many => {
-            let names = many.iter().take(NAMED).map(|d| format!("\"{}\"", d.display())).collect::<Vec<_>>().join(" and ");
+            let names = many
+                .iter()
+                .take(NAMED)
+                .map(|d| format!("\"{}\"", d.display()))
+                .collect::<Vec<_>>()
+                .join(" and ");
             let more = if many.len() > NAMED { " and more" } else { "" };
-            let why = format!("ticket {ticket} has {} document folders in {place}: {names}{more}; keep one", many.len());
+            let why = format!(
+                "ticket {ticket} has {} document folders in {place}: {names}{more}; keep one",
+                many.len()
+            );
             Err(StepError::lasting("TicketDocsAmbiguous", why))
         }
     }
@@ -47,7 +62,11 @@ pub fn not_found(ticket: &str, docs_path: &str, place: &str, candidates: &[Candi
     let hint = match broken.first() {
         None => String::new(),
         Some(first) => {
-            format!(" ({} front pages there cannot be read, such as \"{}\")", broken.len(), first.directory.display())
+            format!(
+                " ({} front pages there cannot be read, such as \"{}\")",
+                broken.len(),
+                first.directory.display()
+            )
         }
     };
     let why = format!(
@@ -63,7 +82,10 @@ mod tests {
     use super::*;
 
     fn candidate(directory: &str, ticket: &str) -> Candidate {
-        Candidate { directory: directory.into(), page: FrontPage::Of(ticket.into()) }
+        Candidate {
+            directory: directory.into(),
+            page: FrontPage::Of(ticket.into()),
+        }
     }
 
     #[test]
@@ -84,7 +106,10 @@ mod tests {
 
     #[test]
     fn the_refusal_names_a_page_that_cannot_be_read() {
-        let broken = Candidate { directory: "t/broken".into(), page: FrontPage::Unreadable };
+        let broken = Candidate {
+            directory: "t/broken".into(),
+            page: FrontPage::Unreadable,
+        };
         let error = not_found("A-1", "ttmp", "the home", &[broken]);
         assert!(error.message.contains("t/broken") && error.message.contains("docSeedMode: None"));
     }

@@ -29,12 +29,17 @@ pub enum FrontPage {
 /// Judges the beginning of a document.
 pub fn front_page(beginning: &[u8]) -> FrontPage {
     let text = String::from_utf8_lossy(beginning);
-    let Some(head) = head_of(&text) else { return FrontPage::No };
+    let Some(head) = head_of(&text) else {
+        return FrontPage::No;
+    };
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_anchors: 0, max_aliases: 0, max_depth: 16, max_nodes: 5_000, },
     };
     match serde_saphyr::from_str_with_options::<Head>(&head, options) {
-        Ok(Head { ticket: Some(ticket), doc_type: Some(doc_type) }) if doc_type == "index" => FrontPage::Of(ticket),
+        Ok(Head {
+            ticket: Some(ticket),
+            doc_type: Some(doc_type),
+        }) if doc_type == "index" => FrontPage::Of(ticket),
         Ok(_) => FrontPage::No,
         Err(_) => FrontPage::Unreadable,
     }
@@ -69,15 +74,27 @@ mod tests {
             ("---\r\nTicket: \"A-1\"\r\nDocType: index\r\n---\r\n", of("A-1")),
             ("---\nTicket: 101\nDocType: index\n---\n", of("101")),
             ("---\nTicket: 012\nDocType: index\n---\n", of("012")),
-            ("---\nTicket: A-1\nTopics:\n    - a\nOwners: []\nDocType: index\n---\n", of("A-1")),
+            (
+                "---\nTicket: A-1\nTopics:\n    - a\nOwners: []\nDocType: index\n---\n",
+                of("A-1"),
+            ),
             ("---\nTicket: A-1\nDocType: reference\n---\n", FrontPage::No),
             ("---\nticket: A-1\nDocType: index\n---\n", FrontPage::No),
             ("\n---\nTicket: A-1\nDocType: index\n---\n", FrontPage::No),
             ("\u{feff}---\nTicket: A-1\nDocType: index\n---\n", FrontPage::No),
             ("---\nTicket: A-1\nDocType: index\n", FrontPage::No),
-            ("---\nTicket: A-1\nStatus: [active\nDocType: index\n---\n", FrontPage::Unreadable),
-            ("---\nTicket: A-1\nTicket: A-2\nDocType: index\n---\n", FrontPage::Unreadable),
-            ("---\na: &x [1]\nb: [*x, *x]\nTicket: A-1\nDocType: index\n---\n", FrontPage::Unreadable),
+            (
+                "---\nTicket: A-1\nStatus: [active\nDocType: index\n---\n",
+                FrontPage::Unreadable,
+            ),
+            (
+                "---\nTicket: A-1\nTicket: A-2\nDocType: index\n---\n",
+                FrontPage::Unreadable,
+            ),
+            (
+                "---\na: &x [1]\nb: [*x, *x]\nTicket: A-1\nDocType: index\n---\n",
+                FrontPage::Unreadable,
+            ),
             ("no head", FrontPage::No),
         ];
         for (text, expected) in table {

@@ -50,7 +50,11 @@ mod tests {
             ("a", "", false),
         ];
         for (path, target, expected) in table {
-            assert_eq!(stays_inside(Path::new(path), OsStr::new(target)), expected, "{path} -> {target}");
+            assert_eq!(
+                stays_inside(Path::new(path), OsStr::new(target)),
+                expected,
+                "{path} -> {target}"
+            );
         }
     }
 }

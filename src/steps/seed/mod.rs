@@ -82,11 +82,16 @@ fn make(
     context: &mut StepContext,
 ) -> Result<SeedOutcome, StepError> {
     let own_pages = destination.front_pages(docs)?;
-    let staged_of = |contents: Contents| Staged { contents, skipped: Vec::new() };
+    let staged_of = |contents: Contents| Staged {
+        contents,
+        skipped: Vec::new(),
+    };
     if let Some(directory) = find::directory_of(&plan.ticket, &own_pages, &destination.place())? {
         let contents = destination.contents(&directory)?.unwrap_or_default();
         let revision = contents.revision();
-        let interrupted = destination.record()?.is_some_and(|r| !r.settled && r.revision == revision);
+        let interrupted = destination
+            .record()?
+            .is_some_and(|r| !r.settled && r.revision == revision);
         let commit = match interrupted {
             true => destination.settle(&directory, &revision, &message(plan, &revision, source))?,
             false => None,
@@ -118,7 +123,12 @@ fn compare(
     source: &str,
 ) -> Result<Verdict, StepError> {
     let record = destination.record()?.unwrap_or_default();
-    let ours: Vec<&str> = plan.last_revision.as_deref().into_iter().chain([record.revision.as_str()]).collect();
+    let ours: Vec<&str> = plan
+        .last_revision
+        .as_deref()
+        .into_iter()
+        .chain([record.revision.as_str()])
+        .collect();
     Ok(judge(&Facts {
         source,
         destination: there,
@@ -136,7 +146,10 @@ fn outcome(
     bootstrapped: bool,
 ) -> Result<SeedOutcome, StepError> {
     let directory = directory.to_str().ok_or_else(|| {
-        StepError::lasting("DocsPathUnusable", format!("the name of \"{}\" is not valid text", directory.display()))
+        StepError::lasting(
+            "DocsPathUnusable",
+            format!("the name of \"{}\" is not valid text", directory.display()),
+        )
     })?;
     Ok(SeedOutcome {
         revision: staged.contents.revision(),
@@ -168,7 +181,10 @@ fn message(plan: &SeedPlan, revision: &str, source: &Source<'_>) -> String {
         (crate::ports::workspaces::SeedSource::Commit { .. }, Some(commit)) => commit.to_owned(),
         (crate::ports::workspaces::SeedSource::WorkingTree, Some(commit)) => format!("working tree on {commit}"),
     };
-    format!("Seed the documents of {}\n\nTicket: {}\nRevision: {revision}\nSource: {from}\n", plan.ticket, plan.ticket)
+    format!(
+        "Seed the documents of {}\n\nTicket: {}\nRevision: {revision}\nSource: {from}\n",
+        plan.ticket, plan.ticket
+    )
 }
 
 /// The docs folder as a clean relative path; empty for the whole repository.

@@ -30,8 +30,15 @@ type VisitBlob<'v> = dyn FnMut(&TreeEntry, u64, &mut dyn Read) -> Result<(), Ste
 
 /// A source, opened once.
 pub enum Source<'a> {
-    Commit { cache: Cache<'a>, commit: String, entries: Vec<TreeEntry> },
-    WorkingTree { folder: Folder, commit: Option<String> },
+    Commit {
+        cache: Cache<'a>,
+        commit: String,
+        entries: Vec<TreeEntry>,
+    },
+    WorkingTree {
+        folder: Folder,
+        commit: Option<String>,
+    },
 }
 
 impl<'a> Source<'a> {
@@ -42,7 +49,10 @@ impl<'a> Source<'a> {
             SeedSource::Commit { git_ref } => {
                 cache.fetch()?;
                 let commit = cache.resolve(git_ref)?.ok_or_else(|| {
-                    let why = format!("the doc home {} has no branch, tag or commit \"{git_ref}\"", plan.home.url);
+                    let why = format!(
+                        "the doc home {} has no branch, tag or commit \"{git_ref}\"",
+                        plan.home.url
+                    );
                     StepError::passing("SeedRefNotFound", why)
                 })?;
                 let entries = list(&cache, &commit, docs)?;
@@ -50,13 +60,24 @@ impl<'a> Source<'a> {
             }
             SeedSource::WorkingTree => {
                 let Some(path) = &cache.remote().path else {
-                    let why = format!("docSeedFrom: WorkingTree needs a local repository, \"{}\" is none", plan.home.url);
+                    let why = format!(
+                        "docSeedFrom: WorkingTree needs a local repository, \"{}\" is none",
+                        plan.home.url
+                    );
                     return Err(StepError::lasting("WorkingTreeNotLocal", why));
                 };
                 let folder = Folder::open_trusted(path).map_err(StepError::io("open the doc home's folder"))?;
-                let head = GitCall::new(&plan.rules, None).env("GIT_CEILING_DIRECTORIES", "/").within(path);
-                let head = head.args(&["rev-parse", "--verify", "--quiet", "HEAD"]).accept(&[0, 1]).line()?;
-                Ok(Self::WorkingTree { folder, commit: Some(head).filter(|id| !id.is_empty()) })
+                let head = GitCall::new(&plan.rules, None)
+                    .env("GIT_CEILING_DIRECTORIES", "/")
+                    .within(path);
+                let head = head
+                    .args(&["rev-parse", "--verify", "--quiet", "HEAD"])
+                    .accept(&[0, 1])
+                    .line()?;
+                Ok(Self::WorkingTree {
+                    folder,
+                    commit: Some(head).filter(|id| !id.is_empty()),
+                })
             }
         }
     }
@@ -151,8 +172,9 @@ fn copy_from_commit(
     stage: &mut Stage<'_>,
 ) -> Result<(), StepError> {
     let relative = |entry: &TreeEntry| entry.path.strip_prefix(directory).unwrap_or(&entry.path).to_owned();
-    let (blobs, others): (Vec<&TreeEntry>, Vec<&TreeEntry>) =
-        entries.iter().partition(|e| e.mode.starts_with("100") || e.mode == "120000");
+    let (blobs, others): (Vec<&TreeEntry>, Vec<&TreeEntry>) = entries
+        .iter()
+        .partition(|e| e.mode.starts_with("100") || e.mode == "120000");
     for entry in others {
         stage.skip(&relative(entry), "a submodule");
     }
@@ -169,7 +191,11 @@ fn copy_from_commit(
 }
 
 fn list(cache: &Cache<'_>, commit: &str, docs: &Path) -> Result<Vec<TreeEntry>, StepError> {
-    let mut call = cache.call(None).args(&["ls-tree", "-r", "-z", "--full-tree"]).operands([commit]).args(&["--"]);
+    let mut call = cache
+        .call(None)
+        .args(&["ls-tree", "-r", "-z", "--full-tree"])
+        .operands([commit])
+        .args(&["--"]);
     if !docs.as_os_str().is_empty() {
         call = call.operands([docs]);
     }
@@ -179,38 +205,51 @@ fn list(cache: &Cache<'_>, commit: &str, docs: &Path) -> Result<Vec<TreeEntry>, 
         let tab = record.iter().position(|byte| *byte == b'\t').unwrap_or(record.len());
         let head = String::from_utf8_lossy(&record[..tab]);
         let [mode, _, id] = head.split(' ').collect::<Vec<_>>()[..] else {
-            return Err(StepError::passing("GitFailed", "git ls-tree answered in an unknown form"));
+            return Err(StepError::passing(
+                "GitFailed",
+                "git ls-tree answered in an unknown form",
+            ));
         };
         let path = std::ffi::OsString::from_vec(record.get(tab + 1..).unwrap_or_default().to_vec());
-        entries.push(TreeEntry { mode: mode.to_owned(), id: id.to_owned(), path: path.into() });
+        entries.push(TreeEntry {
+            mode: mode.to_owned(),
+            id: id.to_owned(),
+            path: path.into(),
+        });
     }
     Ok(entries)
 }
 
 /// Hands every blob's size and content to `visit`, in order, through one process.
-fn read_blobs(
-    cache: &Cache<'_>,
-    entries: &[&TreeEntry],
-    visit: &mut VisitBlob<'_>,
-) -> Result<(), StepError> {
+fn read_blobs(cache: &Cache<'_>, entries: &[&TreeEntry], visit: &mut VisitBlob<'_>) -> Result<(), StepError> {
     if entries.is_empty() {
         return Ok(());
     }
     let wanted: String = entries.iter().map(|entry| format!("{}\n", entry.id)).collect();
     let odd = || StepError::passing("GitFailed", "git cat-file answered in an unknown form");
-    let call = cache.call(None).args(&["cat-file", "--batch"]).input(wanted.into_bytes());
+    let call = cache
+        .call(None)
+        .args(&["cat-file", "--batch"])
+        .input(wanted.into_bytes());
     call.stream(|output| {
         for entry in entries {
             let mut head = String::new();
-            output.take(256).read_line(&mut head).map_err(StepError::io("read git's answer"))?;
-            let [id, "blob", bytes] = head.split_whitespace().collect::<Vec<_>>()[..] else { return Err(odd()) };
+            output
+                .take(256)
+                .read_line(&mut head)
+                .map_err(StepError::io("read git's answer"))?;
+            let [id, "blob", bytes] = head.split_whitespace().collect::<Vec<_>>()[..] else {
+                return Err(odd());
+            };
             let bytes: u64 = bytes.parse().ok().filter(|_| id == entry.id).ok_or_else(odd)?;
             let mut content = output.take(bytes);
             visit(entry, bytes, &mut content)?;
             let rest = std::io::copy(&mut content, &mut std::io::sink());
             rest.map_err(StepError::io("read git's answer"))?;
             let mut end = [0];
-            output.read_exact(&mut end).map_err(StepError::io("read git's answer"))?;
+            output
+                .read_exact(&mut end)
+                .map_err(StepError::io("read git's answer"))?;
         }
         Ok(())
     })?;

@@ -41,7 +41,14 @@ pub struct Staged {
 impl<'a> Stage<'a> {
     /// Begins a copy in an empty folder.
     pub fn new(folder: Folder, limits: SeedLimits, expected: Option<u64>, context: &'a mut StepContext) -> Self {
-        Self { folder, limits, context, expected, contents: Contents::default(), skipped: Vec::new() }
+        Self {
+            folder,
+            limits,
+            context,
+            expected,
+            contents: Contents::default(),
+            skipped: Vec::new(),
+        }
     }
 
     /// Copies one file of exactly `bytes` bytes, or of as many as come.
@@ -52,7 +59,9 @@ impl<'a> Stage<'a> {
         self.admit_bytes(path, bytes)?;
         let what = || StepError::io(format!("copy \"{}\"", path.display()));
         let (parent, name) = self.parent(path)?;
-        let mut file = parent.create(name, if executable { 0o755 } else { 0o644 }).map_err(what())?;
+        let mut file = parent
+            .create(name, if executable { 0o755 } else { 0o644 })
+            .map_err(what())?;
         let (mut hash, mut buffer, mut copied) = (Sha256::new(), vec![0; BUFFER], 0);
         loop {
             let read = from.read(&mut buffer).map_err(what())?;
@@ -66,7 +75,11 @@ impl<'a> Stage<'a> {
             hash.update(&buffer[..read]);
             file.write_all(&buffer[..read]).map_err(what())?;
         }
-        let mode = if executable { FileMode::Executable } else { FileMode::Plain };
+        let mode = if executable {
+            FileMode::Executable
+        } else {
+            FileMode::Plain
+        };
         self.contents.add(path, mode, hash.finalize().into(), copied);
         self.tell();
         Ok(())
@@ -82,9 +95,12 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         let (parent, name) = self.parent(path)?;
-        parent.link(name, target).map_err(StepError::io(format!("copy the link \"{}\"", path.display())))?;
+        parent
+            .link(name, target)
+            .map_err(StepError::io(format!("copy the link \"{}\"", path.display())))?;
         let target = target.as_encoded_bytes();
-        self.contents.add(path, FileMode::Link, digest(target), target.len() as u64);
+        self.contents
+            .add(path, FileMode::Link, digest(target), target.len() as u64);
         Ok(())
     }
 
@@ -102,13 +118,21 @@ impl<'a> Stage<'a> {
 
     /// What was copied.
     pub fn finish(self) -> Staged {
-        Staged { contents: self.contents, skipped: self.skipped }
+        Staged {
+            contents: self.contents,
+            skipped: self.skipped,
+        }
     }
 
     fn parent<'p>(&self, path: &'p Path) -> Result<(Folder, &'p OsStr), StepError> {
         let what = || StepError::io(format!("make the folder of \"{}\"", path.display()));
-        let name = path.file_name().ok_or_else(|| what()(std::io::Error::other("it has no name")))?;
-        let parent = self.folder.make(path.parent().unwrap_or(Path::new(""))).map_err(what())?;
+        let name = path
+            .file_name()
+            .ok_or_else(|| what()(std::io::Error::other("it has no name")))?;
+        let parent = self
+            .folder
+            .make(path.parent().unwrap_or(Path::new("")))
+            .map_err(what())?;
         Ok((parent, name))
     }
 
@@ -121,7 +145,10 @@ impl<'a> Stage<'a> {
         if names.len() > self.limits.max_depth as usize {
             return Err(self.exceeded("maxDepth", self.limits.max_depth.into(), path));
         }
-        if names.iter().any(|name| name.len() > self.limits.max_name_bytes as usize) {
+        if names
+            .iter()
+            .any(|name| name.len() > self.limits.max_name_bytes as usize)
+        {
             return Err(self.exceeded("maxNameBytes", self.limits.max_name_bytes.into(), path));
         }
         if self.contents.files() >= self.limits.max_files {
@@ -159,5 +186,7 @@ impl<'a> Stage<'a> {
 }
 
 fn drain(from: &mut dyn Read) -> Result<(), StepError> {
-    std::io::copy(from, &mut std::io::sink()).map(drop).map_err(StepError::io("read past an entry"))
+    std::io::copy(from, &mut std::io::sink())
+        .map(drop)
+        .map_err(StepError::io("read past an entry"))
 }

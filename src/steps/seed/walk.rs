@@ -49,7 +49,11 @@ fn level(
                 let below = folder.folder(&name).map_err(what(&path))?;
                 level(&below, &path, depth + 1, visit)?;
             }
-            Some(kind) => visit(Found { parent: folder, path: &path, kind })?,
+            Some(kind) => visit(Found {
+                parent: folder,
+                path: &path,
+                kind,
+            })?,
         }
     }
     Ok(())
@@ -58,7 +62,10 @@ fn level(
 /// The front pages below `docs` of a repository's folder. A docs folder that is not there has none.
 pub fn front_pages(repository: &Folder, docs: &Path) -> Result<Vec<Candidate>, StepError> {
     let folder = repository.find(docs).map_err(|e| {
-        let why = format!("the documents' folder \"{}\" cannot be opened: {e}; it must be a real folder", docs.display());
+        let why = format!(
+            "the documents' folder \"{}\" cannot be opened: {e}; it must be a real folder",
+            docs.display()
+        );
         StepError::lasting("DocsPathUnusable", why)
     })?;
     let Some(folder) = folder else { return Ok(Vec::new()) };
@@ -68,7 +75,10 @@ pub fn front_pages(repository: &Folder, docs: &Path) -> Result<Vec<Candidate>, S
         let is_page = entry.path.file_name().is_some_and(|name| name == "index.md");
         if is_page && !directory.as_os_str().is_empty() && matches!(entry.kind, Kind::File { .. }) {
             let mut beginning = Vec::new();
-            let read = entry.parent.file("index.md").and_then(|f| f.take(HEAD_LIMIT as u64).read_to_end(&mut beginning));
+            let read = entry
+                .parent
+                .file("index.md")
+                .and_then(|f| f.take(HEAD_LIMIT as u64).read_to_end(&mut beginning));
             read.map_err(StepError::io(format!("read \"{}\"", entry.path.display())))?;
             remember(&mut found, docs.join(directory), front_page(&beginning));
         }
@@ -92,7 +102,11 @@ pub fn snapshot(folder: &Folder) -> Result<Contents, StepError> {
         let what = || StepError::io(format!("read \"{}\"", entry.path.display()));
         match entry.kind {
             Kind::File { executable, .. } => {
-                let mode = if executable { FileMode::Executable } else { FileMode::Plain };
+                let mode = if executable {
+                    FileMode::Executable
+                } else {
+                    FileMode::Plain
+                };
                 let mut hash = Sha256::new();
                 let mut file = entry.parent.file(name).map_err(what())?;
                 let bytes = std::io::copy(&mut file, &mut hash).map_err(what())?;

@@ -37,7 +37,11 @@ fn unsaved_work_of_any_form_is_put_aside() {
     };
     let change = is_set_aside(|w| std::fs::write(w.clone().join("README.md"), "x").unwrap());
     assert!(change.unwrap().contains("never committed"));
-    assert!(is_set_aside(|w| commit(w)).unwrap().contains("1 commits were never pushed"));
+    assert!(
+        is_set_aside(|w| commit(w))
+            .unwrap()
+            .contains("1 commits were never pushed")
+    );
     let hidden = is_set_aside(|w| {
         w.git(&w.clone(), &["checkout", "-q", "-b", "side"]);
         commit(w);

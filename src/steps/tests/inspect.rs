@@ -8,7 +8,10 @@ fn a_fresh_clone_is_clean_and_every_change_makes_it_dirty() {
     let world = World::new();
     let base = world.prepare().repos[0].base_commit.clone();
     let seen = world.inspect();
-    assert_eq!((seen.head_commit.as_deref(), seen.dirty, &seen.problem), (Some(base.as_str()), false, &None));
+    assert_eq!(
+        (seen.head_commit.as_deref(), seen.dirty, &seen.problem),
+        (Some(base.as_str()), false, &None)
+    );
 
     let file = world.clone().join("src/lib.rs");
     std::fs::write(&file, "// changed\n").unwrap();
@@ -55,21 +58,38 @@ fn problems_are_told_in_words() {
     assert!(world.inspect().problem.unwrap().contains("a merge"));
     std::fs::remove_dir_all(world.clone()).unwrap();
     let seen = world.inspect();
-    assert_eq!((seen.head_commit, seen.problem.as_deref()), (None, Some("the clone is gone")));
+    assert_eq!(
+        (seen.head_commit, seen.problem.as_deref()),
+        (None, Some("the clone is gone"))
+    );
 }
 
 /// Puts code into every place of the clone from where git would run it.
 pub fn plant(world: &World, clone: &Path) -> std::path::PathBuf {
     let canary = world.root.join("canary");
     let script = clone.join(".git/evil.sh");
-    std::fs::write(&script, format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat\n", canary.display())).unwrap();
+    std::fs::write(
+        &script,
+        format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat\n", canary.display()),
+    )
+    .unwrap();
     let evil = script.to_str().unwrap();
     world.git(clone, &["update-index", "--refresh"]);
     std::fs::create_dir_all(clone.join(".git/hooks")).unwrap();
-    for hook in ["post-index-change", "pre-commit", "reference-transaction", "post-checkout", "fsmonitor-watchman"] {
+    for hook in [
+        "post-index-change",
+        "pre-commit",
+        "reference-transaction",
+        "post-checkout",
+        "fsmonitor-watchman",
+    ] {
         std::fs::copy(&script, clone.join(".git/hooks").join(hook)).unwrap();
     }
-    let chmod = std::process::Command::new("chmod").args(["-R", "+x"]).arg(clone.join(".git/hooks")).arg(&script).status();
+    let chmod = std::process::Command::new("chmod")
+        .args(["-R", "+x"])
+        .arg(clone.join(".git/hooks"))
+        .arg(&script)
+        .status();
     assert!(chmod.unwrap().success());
     std::fs::create_dir_all(clone.join(".git/info")).unwrap();
     std::fs::write(clone.join(".git/info/attributes"), "* filter=evil diff=evil\n").unwrap();
@@ -101,7 +121,11 @@ fn nothing_that_an_agent_configured_runs() {
     let outcome = world.seed(&world.seed_plan()).unwrap();
     assert!(outcome.commit.is_some());
     world.cleanup();
-    assert!(!canary.exists(), "{}", std::fs::read_to_string(canary).unwrap_or_default());
+    assert!(
+        !canary.exists(),
+        "{}",
+        std::fs::read_to_string(canary).unwrap_or_default()
+    );
 }
 
 #[test]
@@ -109,7 +133,10 @@ fn the_planted_code_would_run_in_a_careless_git() {
     let world = World::new();
     world.prepare();
     let canary = plant(&world, &world.clone());
-    let _ = std::process::Command::new("git").current_dir(world.clone()).arg("status").output();
+    let _ = std::process::Command::new("git")
+        .current_dir(world.clone())
+        .arg("status")
+        .output();
     assert!(canary.exists(), "else the test above proves nothing");
 }
 

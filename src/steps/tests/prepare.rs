@@ -8,16 +8,35 @@ fn a_workspace_is_a_plain_clone_on_its_branch() {
     let world = World::new();
     let outcome = world.prepare();
     let tip = world.git(&world.home(), &["rev-parse", "main"]);
-    assert_eq!((outcome.repos[0].name.as_str(), outcome.repos[0].base_commit.as_str()), ("home", tip.as_str()));
+    assert_eq!(
+        (outcome.repos[0].name.as_str(), outcome.repos[0].base_commit.as_str()),
+        ("home", tip.as_str())
+    );
     let clone = world.clone();
     assert_eq!(world.git(&clone, &["symbolic-ref", "--short", "HEAD"]), BRANCH);
-    assert_eq!(world.git(&clone, &["rev-parse", "HEAD", "origin/main"]), format!("{tip}\n{tip}"));
-    assert_eq!(world.git(&clone, &["remote", "get-url", "origin"]), world.home().to_str().unwrap());
-    assert_eq!(world.git(&clone, &["config", "--get-all", "remote.origin.fetch"]), "+refs/heads/*:refs/remotes/origin/*");
+    assert_eq!(
+        world.git(&clone, &["rev-parse", "HEAD", "origin/main"]),
+        format!("{tip}\n{tip}")
+    );
+    assert_eq!(
+        world.git(&clone, &["remote", "get-url", "origin"]),
+        world.home().to_str().unwrap()
+    );
+    assert_eq!(
+        world.git(&clone, &["config", "--get-all", "remote.origin.fetch"]),
+        "+refs/heads/*:refs/remotes/origin/*"
+    );
     assert_eq!(world.status(), "");
     assert!(!clone.join(".git/objects/info/alternates").exists());
     world.git(&clone, &["fetch", "-q"]);
-    assert_eq!(std::fs::read_dir(world.folder().join(".metawsm")).unwrap().flatten().filter(|e| e.path().is_dir()).count(), 0);
+    assert_eq!(
+        std::fs::read_dir(world.folder().join(".metawsm"))
+            .unwrap()
+            .flatten()
+            .filter(|e| e.path().is_dir())
+            .count(),
+        0
+    );
 }
 
 #[test]
@@ -46,10 +65,21 @@ fn workspaces_of_one_cache_keep_their_branches_when_it_is_pruned() {
     plan.folder = world.root.join("ws/team/run/a-2");
     plan.branch = "task/run-a-2".into();
     prepare(&plan, &mut world.context()).unwrap();
-    assert_eq!(std::fs::read_dir(world.root.join("cache")).unwrap().flatten().filter(|e| e.path().is_dir()).count(), 1);
+    assert_eq!(
+        std::fs::read_dir(world.root.join("cache"))
+            .unwrap()
+            .flatten()
+            .filter(|e| e.path().is_dir())
+            .count(),
+        1
+    );
     assert_eq!(world.git(&world.clone(), &["for-each-ref"]), before);
     world.git(&world.clone(), &["fsck", "--no-progress"]);
-    assert!(!world.git(&plan.folder.join("home"), &["for-each-ref"]).contains("origin/gone"));
+    assert!(
+        !world
+            .git(&plan.folder.join("home"), &["for-each-ref"])
+            .contains("origin/gone")
+    );
 }
 
 #[test]
@@ -71,7 +101,11 @@ fn a_missing_branch_is_named_and_may_appear_later() {
     plan.repos[0].base_branch = "release/9".into();
     let error = prepare(&plan, &mut world.context()).unwrap_err();
     assert_eq!((error.reason.as_str(), error.retriable), ("BaseBranchNotFound", true));
-    assert!(error.message.contains("release/9") && error.message.contains("home"), "{}", error.message);
+    assert!(
+        error.message.contains("release/9") && error.message.contains("home"),
+        "{}",
+        error.message
+    );
     world.git(&world.home(), &["branch", "release/9"]);
     prepare(&plan, &mut world.context()).unwrap();
 }
@@ -85,13 +119,23 @@ fn a_folder_of_another_run_is_put_aside_whole() {
     plan.owner_uid = "ffffffff-0000".into();
     prepare(&plan, &mut world.context()).unwrap();
     assert_eq!(world.status(), "");
-    assert!(world.root.join("ws/.orphans/team-run-a-1-0a1b2c3d-1/home/precious").exists());
+    assert!(
+        world
+            .root
+            .join("ws/.orphans/team-run-a-1-0a1b2c3d-1/home/precious")
+            .exists()
+    );
 
     std::fs::remove_dir_all(world.folder()).unwrap();
     std::fs::create_dir_all(world.folder()).unwrap();
     std::fs::write(world.folder().join("somebody's"), "s").unwrap();
     prepare(&plan, &mut world.context()).unwrap();
-    assert!(world.root.join("ws/.orphans/team-run-a-1-unowned-1/somebody's").exists());
+    assert!(
+        world
+            .root
+            .join("ws/.orphans/team-run-a-1-unowned-1/somebody's")
+            .exists()
+    );
 }
 
 #[test]
@@ -123,7 +167,10 @@ fn an_empty_repository_and_a_missing_one_are_told_apart() {
     std::fs::create_dir_all(&empty).unwrap();
     world.git(&empty, &["init", "-q", "-b", "main"]);
     plan.repos[0].url = empty.to_str().unwrap().into();
-    assert_eq!(prepare(&plan, &mut world.context()).unwrap_err().reason, "BaseBranchNotFound");
+    assert_eq!(
+        prepare(&plan, &mut world.context()).unwrap_err().reason,
+        "BaseBranchNotFound"
+    );
     plan.repos[0].url = world.root.join("repos/absent").to_str().unwrap().into();
     assert_eq!(prepare(&plan, &mut world.context()).unwrap_err().reason, "RepoNotFound");
 }

@@ -26,16 +26,29 @@ fn changed_documents_are_replaced_as_a_whole_and_committed() {
     let world = prepared();
     std::fs::write(world.clone().join("src/lib.rs"), "// staged by an agent\n").unwrap();
     world.git(&world.clone(), &["add", "src/lib.rs"]);
-    world.git(&world.home(), &["rm", "-q", "ttmp/2026/11/21/A-1--first/reference/01-notes.md"]);
+    world.git(
+        &world.home(),
+        &["rm", "-q", "ttmp/2026/11/21/A-1--first/reference/01-notes.md"],
+    );
     world.write("ttmp/2026/11/21/A-1--first/new.md", "new\n");
     let source = world.commit("documents");
     let outcome = world.seed(&world.seed_plan()).unwrap();
     let head = world.git(&world.clone(), &["rev-parse", "HEAD"]);
-    assert_eq!((outcome.commit.as_deref(), outcome.source_commit.as_deref()), (Some(head.as_str()), Some(source.as_str())));
-    assert_eq!(world.status(), "M  src/lib.rs", "what an agent staged stays staged and is not committed");
+    assert_eq!(
+        (outcome.commit.as_deref(), outcome.source_commit.as_deref()),
+        (Some(head.as_str()), Some(source.as_str()))
+    );
+    assert_eq!(
+        world.status(),
+        "M  src/lib.rs",
+        "what an agent staged stays staged and is not committed"
+    );
     assert!(!world.ticket().join("reference").exists());
     let log = world.git(&world.clone(), &["log", "-1", "--format=%an <%ae>%n%B", BRANCH]);
-    assert!(log.starts_with("metawsm <controller@metawsm.dev>\nSeed the documents of A-1"), "{log}");
+    assert!(
+        log.starts_with("metawsm <controller@metawsm.dev>\nSeed the documents of A-1"),
+        "{log}"
+    );
     assert!(log.contains(&outcome.revision) && log.contains(&source));
 
     let again = world.seed(&world.seed_plan()).unwrap();
@@ -60,9 +73,13 @@ fn what_was_seeded_last_may_be_replaced_by_what_came_later() {
 
 fn world_revision(world: &World) -> String {
     let mut plan = world.seed_plan();
-    plan.source = SeedSource::Commit { git_ref: "main~1".into() };
+    plan.source = SeedSource::Commit {
+        git_ref: "main~1".into(),
+    };
     assert_eq!(world.seed(&plan).unwrap_err().reason, "SeedRefNotFound");
-    plan.source = SeedSource::Commit { git_ref: world.git(&world.home(), &["rev-parse", "main~1"]) };
+    plan.source = SeedSource::Commit {
+        git_ref: world.git(&world.home(), &["rev-parse", "main~1"]),
+    };
     let revision = world.seed(&plan).unwrap().revision;
     std::fs::remove_file(world.folder().join(".metawsm/seed.json")).unwrap();
     revision
@@ -71,13 +88,21 @@ fn world_revision(world: &World) -> String {
 #[test]
 fn documents_that_were_changed_in_the_workspace_are_never_overwritten() {
     let world = prepared();
-    std::fs::write(world.ticket().join("index.md"), "---\nTicket: A-1\nDocType: index\n---\nmine\n").unwrap();
+    std::fs::write(
+        world.ticket().join("index.md"),
+        "---\nTicket: A-1\nDocType: index\n---\nmine\n",
+    )
+    .unwrap();
     world.write("ttmp/2026/11/21/A-1--first/new.md", "new\n");
     world.commit("documents");
     let error = world.seed(&world.seed_plan()).unwrap_err();
     assert_eq!((error.reason.as_str(), error.retriable), ("WorkspaceDiverged", false));
     assert!(error.message.contains("git checkout"), "{}", error.message);
-    assert!(std::fs::read_to_string(world.ticket().join("index.md")).unwrap().ends_with("mine\n"));
+    assert!(
+        std::fs::read_to_string(world.ticket().join("index.md"))
+            .unwrap()
+            .ends_with("mine\n")
+    );
     world.git(&world.clone(), &["commit", "-qam", "mine"]);
     assert_eq!(world.seed(&world.seed_plan()).unwrap_err().reason, "WorkspaceDiverged");
     std::fs::remove_dir_all(world.ticket()).unwrap();
@@ -110,7 +135,9 @@ fn tickets_are_found_by_frontmatter_and_never_guessed() {
         let mut plan = world.seed_plan();
         plan.ticket = ticket.into();
         let result = world.seed(&plan);
-        result.map(|o| o.directory).map_err(|e| (e.reason.clone(), e.message.clone(), e.retriable))
+        result
+            .map(|o| o.directory)
+            .map_err(|e| (e.reason.clone(), e.message.clone(), e.retriable))
     };
     assert_eq!(seed("A-7").unwrap(), "ttmp/odd place/x");
     assert_eq!(seed("C-1").unwrap(), "ttmp/B-1--decoy");
@@ -160,9 +187,15 @@ fn a_working_tree_is_copied_as_it_is_on_disk() {
     let mut plan = world.seed_plan();
     plan.source = SeedSource::WorkingTree;
     let outcome = world.seed(&plan).unwrap();
-    assert_eq!((outcome.files, outcome.source_commit.as_deref()), (3, Some(world.base().as_str())));
+    assert_eq!(
+        (outcome.files, outcome.source_commit.as_deref()),
+        (3, Some(world.base().as_str()))
+    );
     assert!(outcome.commit.is_some());
-    assert_eq!(std::fs::read_to_string(world.ticket().join("uncommitted.md")).unwrap(), "u\n");
+    assert_eq!(
+        std::fs::read_to_string(world.ticket().join("uncommitted.md")).unwrap(),
+        "u\n"
+    );
     assert_eq!(world.status(), "");
 }
 
@@ -172,7 +205,11 @@ fn converted_line_ends_are_no_divergence() {
     world.write(".gitattributes", "*.md text eol=crlf\n");
     world.commit("attributes");
     world.prepare();
-    assert!(std::fs::read_to_string(world.ticket().join("index.md")).unwrap().contains("\r\n"));
+    assert!(
+        std::fs::read_to_string(world.ticket().join("index.md"))
+            .unwrap()
+            .contains("\r\n")
+    );
     world.write("ttmp/2026/11/21/A-1--first/new.md", "new\n");
     world.commit("documents");
     world.seed(&world.seed_plan()).unwrap();
@@ -211,7 +248,10 @@ fn crash_after_exchange_with_later_source(world: &World) {
     world.write("ttmp/2026/11/21/A-1--first/new.md", "newest\n");
     world.commit("newest");
     assert!(world.seed(&world.seed_plan()).unwrap().commit.is_some());
-    assert_eq!(std::fs::read_to_string(world.ticket().join("new.md")).unwrap(), "newest\n");
+    assert_eq!(
+        std::fs::read_to_string(world.ticket().join("new.md")).unwrap(),
+        "newest\n"
+    );
     assert_eq!(world.status(), "");
 }
 
@@ -222,7 +262,11 @@ fn a_commit_whose_index_was_not_updated_is_settled() {
     world.commit("documents");
     let first = world.seed(&world.seed_plan()).unwrap();
     let record = world.folder().join(".metawsm/seed.json");
-    std::fs::write(&record, std::fs::read_to_string(&record).unwrap().replace("true", "false")).unwrap();
+    std::fs::write(
+        &record,
+        std::fs::read_to_string(&record).unwrap().replace("true", "false"),
+    )
+    .unwrap();
     world.git(&world.clone(), &["rm", "-rq", "--cached", "ttmp"]);
     let again = world.seed(&world.seed_plan()).unwrap();
     assert_eq!(again.commit, first.commit, "the commit is told again");
@@ -247,10 +291,16 @@ fn a_bootstrap_makes_the_first_documents_once() {
     assert!(outcome.bootstrapped && outcome.commit.is_some() && outcome.files == 4);
     assert_eq!(world.status(), "");
     let again = world.seed(&plan).unwrap();
-    assert_eq!((again.revision, again.commit, again.bootstrapped), (outcome.revision, None, true));
+    assert_eq!(
+        (again.revision, again.commit, again.bootstrapped),
+        (outcome.revision, None, true)
+    );
 
     plan.ticket = "A-1".into();
-    assert!(!world.seed(&plan).unwrap().bootstrapped, "documents that exist are seeded as usual");
+    assert!(
+        !world.seed(&plan).unwrap().bootstrapped,
+        "documents that exist are seeded as usual"
+    );
 }
 
 #[test]

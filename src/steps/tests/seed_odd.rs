@@ -19,7 +19,15 @@ fn odd_world() -> World {
     symlink("../index.md", ticket.join("reference/up")).unwrap();
     symlink("reference", ticket.join("folder")).unwrap();
     symlink("reference/../../x", ticket.join("sly")).unwrap();
-    for name in ["with space", "ünï💡", "new\nline", "-dash", ":(glob)x", "quote\"s", "*.md"] {
+    for name in [
+        "with space",
+        "ünï💡",
+        "new\nline",
+        "-dash",
+        ":(glob)x",
+        "quote\"s",
+        "*.md",
+    ] {
         std::fs::write(ticket.join(name), name).unwrap();
     }
     std::fs::write(ticket.join("run.sh"), "#!/bin/sh\n").unwrap();
@@ -34,14 +42,29 @@ fn check(world: &World, plan: &SeedPlan) -> Vec<String> {
     for gone in ["absolute", "outside", "above", "sly"] {
         assert!(ticket.join(gone).symlink_metadata().is_err(), "{gone}");
     }
-    for (link, target) in [("inside", "index.md"), ("reference/up", "../index.md"), ("folder", "reference")] {
+    for (link, target) in [
+        ("inside", "index.md"),
+        ("reference/up", "../index.md"),
+        ("folder", "reference"),
+    ] {
         assert_eq!(ticket.join(link).read_link().unwrap().to_str(), Some(target));
     }
-    for name in ["with space", "ünï💡", "new\nline", "-dash", ":(glob)x", "quote\"s", "*.md"] {
+    for name in [
+        "with space",
+        "ünï💡",
+        "new\nline",
+        "-dash",
+        ":(glob)x",
+        "quote\"s",
+        "*.md",
+    ] {
         assert_eq!(std::fs::read_to_string(ticket.join(name)).unwrap(), name);
     }
     let mode = |name: &str| ticket.join(name).metadata().unwrap().permissions().mode() & 0o7777;
-    assert_eq!((mode("run.sh"), mode("with space"), mode("reference")), (0o755, 0o644, 0o755));
+    assert_eq!(
+        (mode("run.sh"), mode("with space"), mode("reference")),
+        (0o755, 0o644, 0o755)
+    );
     assert_eq!(world.status(), "");
     assert_eq!(world.seed(plan).unwrap().revision, outcome.revision);
     outcome.skipped
@@ -135,4 +158,29 @@ fn every_limit_is_named_when_it_is_exceeded() {
     assert!(exceeded(&|p| p.limits.max_depth = 3).contains("maxDepth (3)"));
     assert!(exceeded(&|p| p.limits.max_name_bytes = 12).contains("maxNameBytes (12)"));
     assert_eq!(world.status(), "");
+}
+
+#[test]
+fn a_step_that_works_in_the_workspace_keeps_others_out() {
+    let world = World::new();
+    world.prepare();
+    let held = crate::steps::workspace::Workspace::open(&world.folder(), super::world::UID).unwrap();
+    let error = world.seed(&world.seed_plan()).unwrap_err();
+    assert_eq!((error.reason.as_str(), error.retriable), ("WorkspaceBusy", true));
+    drop(held);
+    world.seed(&world.seed_plan()).unwrap();
+}
+
+#[test]
+fn long_work_tells_how_far_it_is() {
+    let world = World::new();
+    for number in 0..300 {
+        world.write(&format!("ttmp/2026/11/21/A-1--first/many/{number}.md"), "m\n");
+    }
+    world.commit("many");
+    world.prepare();
+    let outcome = world.seed(&world.seed_plan()).unwrap();
+    assert_eq!(outcome.files, 302);
+    let words = std::fs::read_to_string(world.root.join("progress")).unwrap();
+    assert!(words.starts_with("copied ") && words.ends_with(" of 302 files"), "{words}");
 }

@@ -20,7 +20,10 @@ impl World {
     pub fn new() -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let root = scratch.path().canonicalize().unwrap();
-        let world = Self { _scratch: scratch, root };
+        let world = Self {
+            _scratch: scratch,
+            root,
+        };
         std::fs::create_dir_all(world.home()).unwrap();
         world.git(&world.home(), &["init", "-q", "-b", "main"]);
         world.write("README.md", "# home\n");
@@ -61,16 +64,28 @@ impl World {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .output()
             .unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
     pub fn rules(&self) -> GitRules {
-        GitRules { allowed_hosts: vec![], local_roots: vec![self.root.join("repos")], timeout_seconds: 60 }
+        GitRules {
+            allowed_hosts: vec![],
+            local_roots: vec![self.root.join("repos")],
+            timeout_seconds: 60,
+        }
     }
 
     pub fn repo(&self) -> RepoPlan {
-        RepoPlan { name: "home".into(), url: self.home().to_str().unwrap().into(), base_branch: "main".into() }
+        RepoPlan {
+            name: "home".into(),
+            url: self.home().to_str().unwrap().into(),
+            base_branch: "main".into(),
+        }
     }
 
     pub fn folder(&self) -> PathBuf {
@@ -139,9 +154,16 @@ impl World {
     }
 
     pub fn inspect(&self) -> InspectedRepo {
-        let plan =
-            InspectPlan { folder: self.folder(), branch: BRANCH.into(), repos: vec!["home".into()], rules: self.rules() };
-        crate::steps::inspect::inspect(&plan, &mut self.context()).unwrap().repos.remove(0)
+        let plan = InspectPlan {
+            folder: self.folder(),
+            branch: BRANCH.into(),
+            repos: vec!["home".into()],
+            rules: self.rules(),
+        };
+        crate::steps::inspect::inspect(&plan, &mut self.context())
+            .unwrap()
+            .repos
+            .remove(0)
     }
 
     pub fn cleanup(&self) -> CleanupOutcome {
@@ -150,7 +172,10 @@ impl World {
             owner_uid: UID.into(),
             orphans: self.root.join("ws/.orphans"),
             branch: BRANCH.into(),
-            repos: vec![CleanupRepo { name: "home".into(), base_commit: Some(self.base()) }],
+            repos: vec![CleanupRepo {
+                name: "home".into(),
+                base_commit: Some(self.base()),
+            }],
             rules: self.rules(),
         };
         crate::steps::cleanup::cleanup(&plan, &mut self.context()).unwrap()
