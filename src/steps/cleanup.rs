@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::clones::CloneOnDisk;
 use super::context::{StepContext, boundary};
+use super::place::{PRIVATE, Place, finish_removal, owner_at, remove, set_aside};
 use super::prepare::known_tags;
-use super::workspace::{PRIVATE, Place, Workspace, finish_removal, owner_at, remove, set_aside};
+use super::workspace::Workspace;
 use crate::adapters::git::isolated::Isolated;
 use crate::adapters::git::refs;
 use crate::adapters::nofollow::{Folder, Kind};

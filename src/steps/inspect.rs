@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::clones::CloneOnDisk;
 use super::context::StepContext;
-use super::workspace::open_to_look;
+use super::place::open_to_look;
 use crate::adapters::git::isolated::Isolated;
 use crate::adapters::nofollow::Folder;
 use crate::ports::executor::StepError;
