@@ -151,7 +151,7 @@ fn every_part_imports_only_what_it_may() {
             .unwrap_or_else(|| panic!("{} has no place in the house", source.part));
         for import in imports(without_tests(&source.text)) {
             let fits = |rule: &&str| import == **rule || import.starts_with(&format!("{rule}::"));
-            if !may.iter().any(|rule| fits(&rule)) {
+            if !may.iter().any(fits) {
                 wrong.push(format!("{}: {import}", source.path.display()));
             }
         }

@@ -196,18 +196,23 @@ fn count(done: usize, of: usize, full: (&'static str, &str), busy: &'static str)
 
 /// The reasons that steps give, as the words of conditions; what is not among them gets the general word, and its
 /// message says the rest.
-const STEP_REASONS: [&str; 23] = [
+const STEP_REASONS: [&str; 30] = [
     "BaseBranchNotFound",
     "DocsIgnoredByGit",
     "DocsPathUnusable",
+    "FetchFailed",
     "GitFailed",
     "GitOutputTooLarge",
     "GitTimedOut",
     "Killed",
     "LocalRepoNotAllowed",
+    "OrphansFull",
+    "OutcomeUnreadable",
     "OutcomeUnwritable",
     "PlanUnreadable",
     "RepoHostNotAllowed",
+    "RepoNameInvalid",
+    "RepoNotFound",
     "RepoUrlInvalid",
     "SeedLimitExceeded",
     "SeedRefNotFound",
@@ -217,8 +222,10 @@ const STEP_REASONS: [&str; 23] = [
     "TicketDocsNotFound",
     "WorkingTreeNotLocal",
     "WorkspaceBusy",
+    "WorkspaceDamaged",
     "WorkspaceDiverged",
     "WorkspaceNotReady",
+    "WorkspacePathInvalid",
     "WorkspacePathUnsafe",
 ];
 
