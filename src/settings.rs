@@ -182,10 +182,6 @@ impl ControllerArgs {
                 "--git-local-roots '{}' must be absolute",
                 root.display()
             );
-            ensure!(
-                root.parent().is_some(),
-                "--git-local-roots must not be '/': name the folders that hold repositories"
-            );
             if let Ok(real) = root.canonicalize() {
                 *root = real;
             }
@@ -273,7 +269,6 @@ mod tests {
     fn what_is_wrong_is_named_with_its_flag() {
         for (line, flag) in [
             (["--git-local-roots", "repos"], "--git-local-roots"),
-            (["--git-local-roots", "/"], "--git-local-roots"),
             (["--lease-duration", "1s"], "--lease-duration"),
             (["--lease-duration", "soon"], "--lease-duration"),
             (["--redis-url", "http://x"], "--redis-url"),

@@ -1,5 +1,7 @@
 //! Sets up log lines. Nothing here decides what is logged.
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
@@ -14,7 +16,8 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
         EnvFilter::try_new(filter).context("--log: write a level or targets, like info,metawsm::relay=debug")?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let set = match format {
         LogFormat::Human => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

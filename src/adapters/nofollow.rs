@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path};
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -91,6 +92,16 @@ impl Folder {
             FileType::Symlink => Kind::Link,
             _ => Kind::Special,
         }))
+    }
+
+    /// How long ago the entry was changed; `None` if there is none, zero if that lies in the future.
+    pub fn age(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Duration>> {
+        let stat = match fs::statat(&self.0, single(name.as_ref())?, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(None),
+            other => other?,
+        };
+        let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or_default());
+        Ok(Some(changed.elapsed().unwrap_or_default()))
     }
 
     /// All names in the folder, in byte order.

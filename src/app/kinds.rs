@@ -23,6 +23,9 @@ use crate::tasks::Tasks;
 use crate::ticket_topology::TopologyKind;
 use crate::ticket_topology::crd::TicketTopology;
 
+/// How many kinds there are.
+pub const KINDS: usize = 2;
+
 /// How often the mirror is compared with the cluster, for objects that vanished.
 const SWEEP: Duration = Duration::from_mins(5);
 
@@ -55,7 +58,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
     let args = &ground.args;
     let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(
         &args.data_dir,
-        std::env::current_exe()?,
+        "/proc/self/exe".into(),
         usize::from(args.max_steps),
     )?);
     let (runs, topologies) = (Feed::<Run>::new(), Feed::<TicketTopology>::new());
@@ -97,9 +100,12 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
             }
         }
     });
-    let (readiness, stop) = (ground.readiness.clone(), ground.stop.clone());
+    let (readiness, caches, stop) = (ground.readiness.clone(), shared.caches.clone(), ground.stop.clone());
     tasks.spawn("readiness", async move {
-        let _ = tokio::join!(run_store.wait_until_ready(), topology_store.wait_until_ready());
+        tokio::select! {
+            () = caches.complete() => {}
+            () = stop.cancelled() => return,
+        }
         readiness.set("caches", true);
         info!("ready");
         stop.cancelled().await;
@@ -115,7 +121,13 @@ fn start_kind<K: Kind>(
     tap: impl Fn(&Guarded<K::Resource>) + Send + 'static,
 ) {
     let (args, cx) = (&ground.args, Arc::new(context));
-    let stream = runner::watch(cx.shared.client.clone(), args.namespace.clone(), feed.writer, tap);
+    let stream = runner::watch(
+        cx.shared.client.clone(),
+        args.namespace.clone(),
+        feed.writer,
+        cx.shared.caches.clone(),
+        tap,
+    );
     let stop = ground.stop.clone();
     tasks.spawn(
         K::NAME,
@@ -168,7 +180,7 @@ fn upkeep<K: Kind>(
         let label = ControllerLabels { controller: K::NAME };
         let mut swept = None;
         tokio::select! {
-            _ = store.wait_until_ready() => {}
+            () = cx.shared.caches.complete() => {}
             () = stop.cancelled() => {}
         }
         while !stop.is_cancelled() {

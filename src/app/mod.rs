@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use crate::adapters::data_dir::DataDir;
 use crate::adapters::sqlite::History;
 use crate::adapters::system_clock::SystemClock;
+use crate::controller::caches::Caches;
 use crate::controller::context::Shared;
 use crate::controller::lease::{Elector, Leadership, LeaseConfig};
 use crate::controller::metrics::Metrics;
@@ -161,6 +162,7 @@ async fn lead(
         leadership,
         reporter,
         metrics: ground.metrics.clone(),
+        caches: Caches::new(kinds::KINDS),
     };
     kinds::start_kinds(ground, tasks, &shared)?;
     Ok(Some(history))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 use kube::api::Api;
 
+use super::caches::Caches;
 use super::kind::Kind;
 use super::lease::Leadership;
 use super::memory::Memory;
@@ -22,6 +23,7 @@ pub struct Shared {
     pub leadership: Leadership,
     pub reporter: Reporter,
     pub metrics: Arc<Metrics>,
+    pub caches: Caches,
 }
 
 /// What one kind's driver works with.

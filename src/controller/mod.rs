@@ -4,6 +4,7 @@
 //! record(journal) ─▶ observe ─▶ decide ─▶ apply ─▶ status ─▶ record ─▶ settled
 //! ```
 
+pub mod caches;
 pub mod client;
 pub mod context;
 pub mod drive;

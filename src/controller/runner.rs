@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
+use super::caches::Caches;
 use super::context::Context;
 use super::drive::drive;
 use super::kind::Kind;
@@ -40,11 +41,13 @@ const PASS_LIMIT: Duration = Duration::from_mins(3);
 /// From how many failures in a row on the conditions tell of them; fewer are noise.
 const TELL_FROM: u32 = 3;
 
-/// The watch of a kind: prunes what nobody reads, fills the cache, lets `tap` see each object, then feeds the driver.
+/// The watch of a kind: prunes what nobody reads, fills the cache and says when it is complete, lets `tap` see each
+/// object, then feeds the driver.
 pub fn watch<R>(
     client: Client,
     namespace: Option<String>,
     writer: Writer<Guarded<R>>,
+    caches: Caches,
     tap: impl Fn(&Guarded<R>) + Send + 'static,
 ) -> impl Stream<Item = Result<Guarded<R>, watcher::Error>> + Send
 where
@@ -60,6 +63,7 @@ where
         Some(namespace) => Api::namespaced(client, &namespace),
         None => Api::all(client),
     };
+    let mut unfilled = Some(caches);
     let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
     watcher(api, config)
         .default_backoff()
@@ -69,7 +73,12 @@ where
             watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object) => {
                 tap(object);
             }
-            watcher::Event::Init | watcher::Event::InitDone => {}
+            watcher::Event::InitDone => {
+                if let Some(caches) = unfilled.take() {
+                    caches.filled();
+                }
+            }
+            watcher::Event::Init => {}
         })
         .inspect_err(|error| warn!(%error, "watch interrupted; it will be taken up again"))
         .applied_objects()
@@ -102,6 +111,7 @@ pub async fn run<K: Kind>(
 }
 
 async fn pass<K: Kind>(object: Arc<Guarded<K::Resource>>, cx: Arc<Context<K>>) -> Result<Action, Infallible> {
+    cx.shared.caches.complete().await;
     let label = ControllerLabels { controller: K::NAME };
     let metrics = cx.shared.metrics.clone();
     let active = metrics.active.get_or_create(&label).clone();

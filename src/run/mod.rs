@@ -22,6 +22,8 @@ mod plans;
 mod retry;
 mod status;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod workspace;
 
 use std::path::PathBuf;

@@ -196,23 +196,37 @@ fn count(done: usize, of: usize, full: (&'static str, &str), busy: &'static str)
 
 /// The reasons that steps give, as the words of conditions; what is not among them gets the general word, and its
 /// message says the rest.
-const STEP_REASONS: [&str; 16] = [
+const STEP_REASONS: [&str; 30] = [
     "BaseBranchNotFound",
-    "CacheFailed",
-    "CloneFailed",
-    "DiskFull",
     "DocsIgnoredByGit",
+    "DocsPathUnusable",
     "FetchFailed",
+    "GitFailed",
+    "GitOutputTooLarge",
+    "GitTimedOut",
     "Killed",
     "LocalRepoNotAllowed",
+    "OrphansFull",
+    "OutcomeUnreadable",
+    "OutcomeUnwritable",
+    "PlanUnreadable",
     "RepoHostNotAllowed",
+    "RepoNameInvalid",
+    "RepoNotFound",
     "RepoUrlInvalid",
     "SeedLimitExceeded",
     "SeedRefNotFound",
+    "StartFailed",
+    "StepIoFailed",
     "TicketDocsAmbiguous",
     "TicketDocsNotFound",
+    "WorkingTreeNotLocal",
+    "WorkspaceBusy",
+    "WorkspaceDamaged",
     "WorkspaceDiverged",
-    "WorkspaceMissing",
+    "WorkspaceNotReady",
+    "WorkspacePathInvalid",
+    "WorkspacePathUnsafe",
 ];
 
 fn word(reason: Option<&str>, general: &'static str) -> &'static str {

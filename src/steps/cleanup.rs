@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::clones::CloneOnDisk;
 use super::context::{StepContext, boundary};
+use super::place::{PRIVATE, Place, finish_removal, owner_at, remove, set_aside};
 use super::prepare::known_tags;
-use super::workspace::{PRIVATE, Place, Workspace, owner_at, remove, set_aside};
+use super::workspace::Workspace;
 use crate::adapters::git::isolated::Isolated;
 use crate::adapters::git::refs;
 use crate::adapters::nofollow::{Folder, Kind};
@@ -26,6 +27,7 @@ pub fn cleanup(plan: &CleanupPlan, context: &mut StepContext) -> Result<CleanupO
             why: None,
         })
     };
+    finish_removal(&place)?;
     match owner_at(&plan.folder)? {
         None => {
             remove_empty_parents(&place)?;
@@ -37,20 +39,17 @@ pub fn cleanup(plan: &CleanupPlan, context: &mut StepContext) -> Result<CleanupO
     let workspace = Workspace::open(&plan.folder, &plan.owner_uid)?;
     let unsaved = why_unsaved(plan, &workspace, context);
     boundary("step.cleanup.before_removal");
-    let outcome = match unsaved {
-        Some(why) => {
-            let aside = set_aside(&place, &plan.orphans)?;
-            CleanupOutcome {
-                set_aside: Some(aside),
-                why: Some(why),
-            }
+    let outcome = if let Some(why) = unsaved {
+        let aside = set_aside(&place, &plan.orphans)?;
+        CleanupOutcome {
+            set_aside: Some(aside),
+            why: Some(why),
         }
-        None => {
-            remove(&place)?;
-            CleanupOutcome {
-                set_aside: None,
-                why: None,
-            }
+    } else {
+        remove(&place)?;
+        CleanupOutcome {
+            set_aside: None,
+            why: None,
         }
     };
     boundary("step.cleanup.after_removal");
@@ -112,9 +111,9 @@ fn why_clone_unsaved(
         saved.extend(known_tags(workspace, &repo.name).map_err(|e| e.to_string())?);
         for (name, id) in refs::all(&clone.git).map_err(|e| e.to_string())? {
             if name.starts_with("refs/remotes/origin/") {
-                saved.push(id)
+                saved.push(id);
             } else if counts(&name) {
-                tips.push(id)
+                tips.push(id);
             }
         }
         let foreign = git.foreign_commits(&tips, &saved).map_err(|e| e.message)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::clones::CloneOnDisk;
 use super::context::StepContext;
+use super::place::open_to_look;
 use crate::adapters::git::isolated::Isolated;
 use crate::adapters::nofollow::Folder;
 use crate::ports::executor::StepError;
@@ -12,11 +13,9 @@ use crate::ports::workspaces::{GitRules, InspectOutcome, InspectPlan, InspectedR
 
 /// Looks at every clone; what is wrong with one is its `problem` and does not hide the others.
 pub fn inspect(plan: &InspectPlan, context: &mut StepContext) -> Result<InspectOutcome, StepError> {
-    let workspace = Folder::open_trusted(&plan.folder).map_err(|e| {
-        StepError::passing(
-            "WorkspaceNotReady",
-            format!("the workspace {} cannot be opened: {e}", plan.folder.display()),
-        )
+    let workspace = open_to_look(&plan.folder)?.ok_or_else(|| {
+        let why = format!("the workspace {} is not there", plan.folder.display());
+        StepError::passing("WorkspaceNotReady", why)
     })?;
     let mut repos = Vec::with_capacity(plan.repos.len());
     for name in &plan.repos {

@@ -7,6 +7,7 @@ pub mod command;
 pub mod context;
 pub mod execute;
 pub mod inspect;
+pub mod place;
 pub mod prepare;
 pub mod seed;
 pub mod supervise;

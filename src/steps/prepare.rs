@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::clones::CloneOnDisk;
 use super::context::{StepContext, boundary};
-use super::workspace::{PRIVATE, Workspace};
+use super::place::PRIVATE;
+use super::workspace::Workspace;
 use crate::adapters::git::cache::Cache;
 use crate::adapters::git::refs;
 use crate::ports::executor::StepError;

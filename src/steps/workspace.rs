@@ -1,25 +1,21 @@
-//! The folder of one workspace: who owns it, that nobody else works in it, and putting it aside whole.
+//! The folder of one workspace, opened to work in: it is ours, and nobody else works in it.
 //! Never changes anything inside the clones.
 
-use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::context::boundary;
+use super::place::{OWNER, PRIVATE, Place, owner_of, set_aside};
 use crate::adapters::nofollow::{Folder, Kind};
 use crate::ports::executor::StepError;
 
-/// Our own folder inside a workspace.
-pub const PRIVATE: &str = ".metawsm";
-/// Beside the namespaces: folders that may hold somebody's work but belong to no workspace any more.
-pub const ORPHANS: &str = ".orphans";
-/// The file inside [`PRIVATE`] that names the run's uid.
-const OWNER: &str = "owner";
-/// Longest owner that is read: a uid has 36 bytes.
-const OWNER_LIMIT: u64 = 256;
+/// How long another step may take to let go of the workspace: one that was ended lets go at once.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often that is looked at.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// A workspace that is ours, locked for this process.
 pub struct Workspace {
@@ -29,80 +25,6 @@ pub struct Workspace {
     /// `.metawsm` in it.
     pub private: Folder,
     _lock: File,
-}
-
-/// A workspace's path taken apart: `<root>/<namespace>/<run>/<ticket>`.
-pub struct Place {
-    root: PathBuf,
-    namespace: OsString,
-    run: OsString,
-    ticket: OsString,
-}
-
-impl Place {
-    /// Takes the path apart; the names are plain ones.
-    pub fn of(path: &Path) -> Result<Self, StepError> {
-        let bad = || {
-            StepError::lasting(
-                "WorkspacePathInvalid",
-                format!("{} is no workspace's path", path.display()),
-            )
-        };
-        let name = |p: &Path| p.file_name().map(OsStr::to_owned).ok_or_else(bad);
-        let run = path.parent().ok_or_else(bad)?;
-        let namespace = run.parent().ok_or_else(bad)?;
-        let root = namespace.parent().filter(|r| r.is_absolute()).ok_or_else(bad)?;
-        Ok(Self {
-            root: root.to_owned(),
-            namespace: name(namespace)?,
-            run: name(run)?,
-            ticket: name(path)?,
-        })
-    }
-
-    /// `<root>/.orphans`.
-    pub fn orphans(&self) -> PathBuf {
-        self.root.join(ORPHANS)
-    }
-
-    fn below_root(&self) -> PathBuf {
-        Path::new(&self.namespace).join(&self.run)
-    }
-
-    /// The folder that holds the workspace, made if `make`; every name below the root is a real folder.
-    fn parent(&self, make: bool) -> Result<Option<Folder>, StepError> {
-        let unsafe_path = |e: io::Error| match e.kind() {
-            io::ErrorKind::NotADirectory => {
-                let why = format!(
-                    "{}: something on this path is no real folder",
-                    self.root.join(self.below_root()).display()
-                );
-                StepError::lasting("WorkspacePathUnsafe", why)
-            }
-            _ => StepError::io("open the workspace's folder")(e),
-        };
-        if make {
-            std::fs::create_dir_all(&self.root).map_err(StepError::io("make the workspaces' root"))?;
-        } else if !self.root.exists() {
-            return Ok(None);
-        }
-        let root = Folder::open_trusted(&self.root).map_err(StepError::io("open the workspaces' root"))?;
-        if make {
-            root.make(&self.below_root()).map(Some)
-        } else {
-            root.find(&self.below_root())
-        }
-        .map_err(unsafe_path)
-    }
-
-    /// Removes the run's and the namespace's folder where they are empty now.
-    pub fn remove_empty_parents(&self) -> io::Result<()> {
-        let root = Folder::open_trusted(&self.root)?;
-        if let Some(namespace) = root.find(Path::new(&self.namespace))? {
-            namespace.remove_if_empty(&self.run)?;
-        }
-        root.remove_if_empty(&self.namespace).map(drop)
-    }
 }
 
 impl Workspace {
@@ -169,12 +91,14 @@ impl Workspace {
             .make(Path::new(PRIVATE))
             .map_err(StepError::io("open the workspace's .metawsm"))?;
         let lock = private.lock_file("lock").map_err(StepError::io("lock the workspace"))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            StepError::passing(
-                "WorkspaceBusy",
-                format!("another step still works in {}", path.display()),
-            )
-        })?;
+        let begun = Instant::now();
+        while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if begun.elapsed() > PATIENCE {
+                let why = format!("another step still works in {}", path.display());
+                return Err(StepError::passing("WorkspaceBusy", why));
+            }
+            std::thread::sleep(GLANCE);
+        }
         Ok(Self {
             path: path.to_owned(),
             folder,
@@ -187,81 +111,6 @@ impl Workspace {
     pub fn path(&self) -> &Path {
         &self.path
     }
-}
-
-/// Whether a folder of that path exists, and whose it is: `None` nothing there, `Some(None)` nobody's.
-pub fn owner_at(path: &Path) -> Result<Option<Option<String>>, StepError> {
-    let place = Place::of(path)?;
-    let Some(parent) = place.parent(false)? else {
-        return Ok(None);
-    };
-    match parent
-        .kind(&place.ticket)
-        .map_err(StepError::io("look at the workspace's folder"))?
-    {
-        None => Ok(None),
-        Some(Kind::Folder) => {
-            let folder = parent
-                .folder(&place.ticket)
-                .map_err(StepError::io("open the workspace's folder"))?;
-            owner_of(&folder).map(Some)
-        }
-        Some(Kind::File { .. } | Kind::Link | Kind::Special) => Ok(Some(None)),
-    }
-}
-
-/// Moves the whole workspace, in one rename, to a free name in `orphans`: where it is now.
-pub fn set_aside(place: &Place, orphans: &Path) -> Result<PathBuf, StepError> {
-    let what = || StepError::io("put the workspace's folder aside");
-    std::fs::create_dir_all(orphans).map_err(what())?;
-    let shelf = Folder::open_trusted(orphans).map_err(what())?;
-    let parent = place
-        .parent(false)?
-        .ok_or_else(|| StepError::passing("WorkspaceNotReady", "it vanished"))?;
-    let owner = match parent.folder(&place.ticket) {
-        Ok(folder) => owner_of(&folder)?.unwrap_or_default(),
-        Err(_) => String::new(),
-    };
-    let words: String = owner.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-    let words = if words.is_empty() { "unowned".to_owned() } else { words };
-    let stem = [&place.namespace, &place.run, &place.ticket]
-        .map(|name| name.to_string_lossy())
-        .join("-");
-    for number in 1..=u32::MAX {
-        let name = format!("{stem}-{words}-{number}");
-        match parent.rename(&place.ticket, &shelf, &name) {
-            Ok(()) => return Ok(orphans.join(name)),
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
-                ) => {}
-            Err(e) => return Err(what()(e)),
-        }
-    }
-    Err(StepError::passing(
-        "OrphansFull",
-        "no free name is left among the orphans",
-    ))
-}
-
-/// Removes the workspace's folder with all that is in it.
-pub fn remove(place: &Place) -> Result<(), StepError> {
-    match place.parent(false)? {
-        Some(parent) => parent
-            .remove(&place.ticket)
-            .map_err(StepError::io("remove the workspace's folder")),
-        None => Ok(()),
-    }
-}
-
-fn owner_of(folder: &Folder) -> Result<Option<String>, StepError> {
-    let what = || StepError::io("read the workspace's owner");
-    let Some(private) = folder.find(Path::new(PRIVATE)).map_err(what())? else {
-        return Ok(None);
-    };
-    let owner = private.read(OWNER, OWNER_LIMIT).map_err(what())?;
-    Ok(owner.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
 }
 
 /// Whether nothing is in the folder but what an attempt leaves that ended before it wrote the owner.

@@ -33,6 +33,9 @@ async fn phase(stage: &Stage) -> (String, bool) {
         .unwrap()
 }
 
+/// ticket, state, files, attempts, reason
+type SeedRow = (String, String, Option<i64>, i64, Option<String>);
+
 #[tokio::test]
 async fn a_mirror_never_goes_backwards() {
     let stage = Stage::new();
@@ -128,7 +131,7 @@ async fn the_views_of_a_run_show_its_workspaces_seeds_and_brief() {
     let run = sqlx::query("SELECT * FROM runs").fetch_one(&mut raw).await.unwrap();
     assert_eq!(run.get::<String, _>("doc_home_repo"), "docs");
     assert_eq!(run.get::<String, _>("tickets"), r#"["A-1","A-2"]"#);
-    let seeds: Vec<(String, String, Option<i64>, i64, Option<String>)> =
+    let seeds: Vec<SeedRow> =
         sqlx::query_as("SELECT ticket, state, files, attempts, reason FROM doc_sync_states ORDER BY ticket")
             .fetch_all(&mut raw)
             .await

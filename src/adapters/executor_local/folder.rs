@@ -35,6 +35,7 @@ pub enum Seen {
     /// The supervisor is gone and there is no outcome.
     Vanished {
         process: ProcessIdentity,
+        since: Moment,
     },
     Ended {
         end: StepEnd,
@@ -78,14 +79,12 @@ pub fn see(path: &Path) -> io::Result<Seen> {
         });
     };
     let process: ProcessIdentity = serde_json::from_slice(&process)?;
+    let since = moment(fs::metadata(path.join(files::PROCESS))?.modified()?);
     if process.is_alive() {
-        return Ok(Seen::Running {
-            process,
-            since: moment(fs::metadata(path.join(files::PROCESS))?.modified()?),
-        });
+        return Ok(Seen::Running { process, since });
     }
     // It may have ended between the two looks, and an outcome is written before the end.
-    Ok(ended(&folder)?.unwrap_or(Seen::Vanished { process }))
+    Ok(ended(&folder)?.unwrap_or(Seen::Vanished { process, since }))
 }
 
 fn ended(folder: &Folder) -> io::Result<Option<Seen>> {

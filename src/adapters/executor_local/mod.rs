@@ -5,12 +5,14 @@ mod folder;
 mod places;
 mod queue;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
@@ -148,6 +150,7 @@ impl Executor for LocalExecutor {
 fn start(places: &Arc<Places>, key: &StepKey, plan: &Value) -> io::Result<()> {
     let path = path_of(&places.root, key)?;
     {
+        let _alone = lock_starting(&places.root)?;
         let mut queue = places.queue();
         if queue.knows(&path) || !matches!(see(&path)?, Seen::Absent | Seen::Unstarted { .. }) {
             return Ok(());
@@ -163,6 +166,14 @@ fn start(places: &Arc<Places>, key: &StepKey, plan: &Value) -> io::Result<()> {
     Ok(())
 }
 
+/// One controller works on a data folder at a time; for the moment in which one succeeds another, this keeps their
+/// files apart.
+fn lock_starting(root: &Path) -> io::Result<File> {
+    let lock = Folder::open_trusted(root)?.lock_file(".lock")?;
+    rustix::io::retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))?;
+    Ok(lock)
+}
+
 fn look(places: &Arc<Places>, key: &StepKey) -> io::Result<StepState> {
     let path = path_of(&places.root, key)?;
     let (known, waiting) = {
@@ -170,22 +181,25 @@ fn look(places: &Arc<Places>, key: &StepKey) -> io::Result<StepState> {
         (queue.knows(&path), queue.is_waiting(&path))
     };
     Ok(match see(&path)? {
-        Seen::Absent => StepState::NotStarted,
         Seen::Unstarted { since } if known => StepState::Running {
             since,
             progress: waiting.then(|| "waiting for a free place".to_owned()),
         },
-        Seen::Unstarted { .. } => StepState::NotStarted,
+        Seen::Absent | Seen::Unstarted { .. } => StepState::NotStarted,
         Seen::Running { since, .. } => StepState::Running {
             since,
             progress: progress(&path),
         },
         Seen::Ended { end, at } => state_of(end, at),
-        Seen::Vanished { process } => {
+        Seen::Vanished { process, since } => {
             bury(&path, Some(&process), killed())?;
             match see(&path)? {
                 Seen::Ended { end, at } => state_of(end, at),
-                other => return Err(io::Error::other(format!("it changes too quickly: {other:?}"))),
+                Seen::Absent => StepState::NotStarted,
+                // A child that it was just starting still holds its lock, for a moment.
+                Seen::Unstarted { .. } | Seen::Running { .. } | Seen::Vanished { .. } => {
+                    StepState::Running { since, progress: None }
+                }
             }
         }
     })
@@ -222,7 +236,7 @@ fn signal_all(places: &Arc<Places>, run_uid: &str, signal: Signal) -> io::Result
                 process.signal(signal);
                 alive = true;
             }
-            Seen::Vanished { process } => drop(bury(&path, Some(&process), killed())?),
+            Seen::Vanished { process, .. } => drop(bury(&path, Some(&process), killed())?),
             Seen::Absent | Seen::Unstarted { .. } | Seen::Ended { .. } => {}
         }
     }

@@ -112,7 +112,7 @@ impl Places {
         let over = match see(path) {
             Ok(Seen::Ended { .. } | Seen::Absent) => Ok(true),
             Ok(Seen::Running { .. }) => Ok(false),
-            Ok(Seen::Vanished { process }) => bury(path, Some(&process), killed()),
+            Ok(Seen::Vanished { process, .. }) => bury(path, Some(&process), killed()),
             Ok(Seen::Unstarted { .. }) => bury(path, None, killed()),
             Err(error) => Err(error),
         };

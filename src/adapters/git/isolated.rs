@@ -1,14 +1,16 @@
 //! Git over the work tree of a clone with a git dir of our own: own configuration, own index, no hooks, no exclude file.
 //! `core.fsmonitor`, `filter.*` and hooks in the clone's configuration would run an agent's code; here they are not read.
-//! The clone's objects are read as alternates; only [`Isolated::commit`] writes into the clone's object store.
+//! The clone's objects are read as alternates; only [`Isolated::publish`] writes into the clone's object store.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::call::GitCall;
 use super::{COMMITTER_EMAIL, COMMITTER_NAME};
+use crate::adapters::nofollow::Folder;
 use crate::ports::executor::StepError;
 use crate::ports::workspaces::GitRules;
 
@@ -41,7 +43,7 @@ impl<'a> Isolated<'a> {
         Ok(here)
     }
 
-    fn write_git_dir(&self) -> std::io::Result<()> {
+    fn write_git_dir(&self) -> io::Result<()> {
         fs::create_dir_all(self.git_dir.join("objects/info"))?;
         fs::create_dir_all(self.git_dir.join("refs"))?;
         let (version, format) = if self.head.len() == 64 {
@@ -84,7 +86,7 @@ impl<'a> Isolated<'a> {
                 "--no-renames",
             ])
             .stream(|output| {
-                std::io::copy(&mut output.take(u64::MAX), &mut std::io::sink())
+                io::copy(&mut output.take(u64::MAX), &mut io::sink())
                     .map(|bytes| bytes > 0)
                     .map_err(StepError::io("read git's answer"))
             })?;
@@ -125,9 +127,9 @@ impl<'a> Isolated<'a> {
     }
 
     /// Commits the folder as it is on disk on top of `head`, with nothing else that may be staged; `None` if that
-    /// changes nothing. The commit is only an object until a ref is moved to it.
+    /// changes nothing. The commit exists only here until it is published.
     pub fn commit(&self, folder: &Path, message: &str) -> Result<Option<String>, StepError> {
-        let call = || self.call().env("GIT_OBJECT_DIRECTORY", self.objects());
+        let call = || self.call();
         call().args(&["read-tree"]).operands([self.head.as_str()]).line()?;
         call()
             .args(&["add", "--all", "--force", "--"])
@@ -152,14 +154,24 @@ impl<'a> Isolated<'a> {
             .map(Some)
     }
 
+    /// Copies the objects made here into the clone's store, through no link that somebody may have put there.
+    pub fn publish(&self, git: &Folder) -> Result<(), StepError> {
+        let what = || StepError::io("write objects into the clone");
+        let own = Folder::open_trusted(&self.git_dir.join("objects")).map_err(what())?;
+        for name in own.names().map_err(what())?.into_iter().filter(|name| name != "info") {
+            let from = own.folder(&name).map_err(what())?;
+            let to = git.make(&Path::new("objects").join(&name)).map_err(what())?;
+            for object in from.names().map_err(what())? {
+                publish_object(&from, &to, &object).map_err(what())?;
+            }
+        }
+        git.sync_file_system().map_err(what())
+    }
+
     /// Brings the folder's entries in the clone's own index up to date, as `git add` would; other entries stay.
     pub fn update_index(&self, folder: &Path) -> Result<(), StepError> {
         let index = self.work_tree.join(".git/index");
-        let call = || {
-            self.call()
-                .env("GIT_OBJECT_DIRECTORY", self.objects())
-                .env("GIT_INDEX_FILE", &index)
-        };
+        let call = || self.call().env("GIT_INDEX_FILE", &index);
         if !index.exists() {
             call().args(&["read-tree"]).operands([self.head.as_str()]).line()?;
         }
@@ -187,6 +199,19 @@ impl<'a> Isolated<'a> {
             .lines()
             .filter(|line| *line != ours)
             .count())
+    }
+}
+
+fn publish_object(from: &Folder, to: &Folder, object: &OsStr) -> io::Result<()> {
+    let temporary = format!("tmp_obj_{}", std::process::id());
+    if to.kind(object)?.is_some() {
+        return Ok(());
+    }
+    to.remove(&temporary)?;
+    io::copy(&mut from.file(object)?, &mut to.create(&temporary, 0o444)?)?;
+    match to.rename(&temporary, to, object) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => to.remove(&temporary),
+        other => other,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::adapters::nofollow::{Folder, Kind};
 
@@ -11,6 +12,8 @@ use crate::adapters::nofollow::{Folder, Kind};
 const REF_LIMIT: u64 = 4096;
 /// Largest `packed-refs` that is read: some 500,000 refs.
 const PACKED_LIMIT: u64 = 64 * 1024 * 1024;
+/// Age at which a lock on one ref or index is nobody's: git holds them for moments, at most for one large `git add`.
+const STALE: Duration = Duration::from_secs(600);
 /// Deepest nesting of ref names that is followed.
 const DEPTH_LIMIT: usize = 16;
 
@@ -100,6 +103,14 @@ fn collect_loose(parent: &Folder, path: &str, depth: usize, found: &mut Vec<(Str
     Ok(())
 }
 
+/// Removes a lock file of git that nobody can hold any more: a process that was killed left it, maybe ours.
+pub fn drop_stale_lock(folder: &Folder, lock: &str) -> io::Result<()> {
+    match folder.age(lock)? {
+        Some(age) if age > STALE => folder.remove(lock),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Moves a branch from `old` to `new`, with git's own lock file, and only if it still stands at `old`.
 pub fn advance(git: &Folder, branch: &str, old: &str, new: &str) -> io::Result<()> {
     let path = format!("refs/heads/{branch}");
@@ -108,6 +119,7 @@ pub fn advance(git: &Folder, branch: &str, old: &str, new: &str) -> io::Result<(
         .ok_or_else(|| io::Error::other("a branch without a name"))?;
     let folder = git.make(Path::new(parent))?;
     let lock = format!("{last}.lock");
+    drop_stale_lock(&folder, &lock)?;
     let mut file = folder.create(&lock, 0o644)?;
     let moved = (|| {
         if commit_of(git, &path)?.as_deref() != Some(old) {
@@ -202,6 +214,23 @@ mod tests {
         advance(&git, "task/x", ONE, TWO).unwrap();
         assert_eq!(head(&git).unwrap().commit.as_deref(), Some(TWO));
         assert!(!scratch.path().join("refs/heads/task/x.lock").exists());
+    }
+
+    #[test]
+    fn only_a_lock_that_is_old_is_taken_away() {
+        let (scratch, git) = git_dir(&[("index.lock", "")]);
+        drop_stale_lock(&git, "index.lock").unwrap();
+        assert!(scratch.path().join("index.lock").exists());
+        let old = std::time::SystemTime::now() - STALE - Duration::from_secs(5);
+        std::fs::File::options()
+            .write(true)
+            .open(scratch.path().join("index.lock"))
+            .unwrap()
+            .set_modified(old)
+            .unwrap();
+        drop_stale_lock(&git, "index.lock").unwrap();
+        drop_stale_lock(&git, "index.lock").unwrap();
+        assert!(!scratch.path().join("index.lock").exists());
     }
 
     #[test]

@@ -187,6 +187,7 @@ impl<'a> Destination<'a> {
         let interrupted = self.record()?.is_some_and(|record| !record.settled);
         let commit = self.git.commit(directory, message)?;
         if let Some(commit) = &commit {
+            self.git.publish(&self.clone.git)?;
             boundary("step.seed.before_commit");
             refs::advance(&self.clone.git, &self.plan.branch, &self.head, commit).map_err(|e| {
                 let why = format!("failed to commit on \"{}\": {e}", self.plan.branch);
@@ -195,6 +196,7 @@ impl<'a> Destination<'a> {
             boundary("step.seed.after_commit");
         }
         if commit.is_some() || interrupted {
+            refs::drop_stale_lock(&self.clone.git, "index.lock").map_err(StepError::io("look at the index's lock"))?;
             self.git.update_index(directory)?;
         }
         self.write_record(revision, true)?;

@@ -132,7 +132,7 @@ fn compare(
     Ok(judge(&Facts {
         source,
         destination: there,
-        equals_base: destination.equals_base(directory, there.is_some())?,
+        equals_base: there != Some(source) && destination.equals_base(directory, there.is_some())?,
         ours: &ours,
         interrupted: !record.revision.is_empty() && !record.settled,
     }))

@@ -25,6 +25,9 @@ pub struct TreeEntry {
     path: PathBuf,
 }
 
+/// Given an entry, the size of its content, and the content.
+type VisitBlob<'v> = dyn FnMut(&TreeEntry, u64, &mut dyn Read) -> Result<(), StepError> + 'v;
+
 /// A source, opened once.
 pub enum Source<'a> {
     Commit {
@@ -218,11 +221,7 @@ fn list(cache: &Cache<'_>, commit: &str, docs: &Path) -> Result<Vec<TreeEntry>, 
 }
 
 /// Hands every blob's size and content to `visit`, in order, through one process.
-fn read_blobs(
-    cache: &Cache<'_>,
-    entries: &[&TreeEntry],
-    visit: &mut dyn FnMut(&TreeEntry, u64, &mut dyn Read) -> Result<(), StepError>,
-) -> Result<(), StepError> {
+fn read_blobs(cache: &Cache<'_>, entries: &[&TreeEntry], visit: &mut VisitBlob<'_>) -> Result<(), StepError> {
     if entries.is_empty() {
         return Ok(());
     }

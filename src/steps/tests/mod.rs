@@ -4,5 +4,6 @@ mod cleanup;
 mod inspect;
 mod prepare;
 mod seed;
+mod seed_again;
 mod seed_odd;
 mod world;

@@ -159,3 +159,31 @@ fn every_limit_is_named_when_it_is_exceeded() {
     assert!(exceeded(&|p| p.limits.max_name_bytes = 12).contains("maxNameBytes (12)"));
     assert_eq!(world.status(), "");
 }
+
+#[test]
+fn a_step_that_works_in_the_workspace_keeps_others_out() {
+    let world = World::new();
+    world.prepare();
+    let held = crate::steps::workspace::Workspace::open(&world.folder(), super::world::UID).unwrap();
+    let error = world.seed(&world.seed_plan()).unwrap_err();
+    assert_eq!((error.reason.as_str(), error.retriable), ("WorkspaceBusy", true));
+    drop(held);
+    world.seed(&world.seed_plan()).unwrap();
+}
+
+#[test]
+fn long_work_tells_how_far_it_is() {
+    let world = World::new();
+    for number in 0..300 {
+        world.write(&format!("ttmp/2026/11/21/A-1--first/many/{number}.md"), "m\n");
+    }
+    world.commit("many");
+    world.prepare();
+    let outcome = world.seed(&world.seed_plan()).unwrap();
+    assert_eq!(outcome.files, 302);
+    let words = std::fs::read_to_string(world.root.join("progress")).unwrap();
+    assert!(
+        words.starts_with("copied ") && words.ends_with(" of 302 files"),
+        "{words}"
+    );
+}
