@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::journal::JournalEntry;
 use crate::kernel::moment::Moment;
-use crate::kernel::text_rules::{
-    DNS_LABEL, DOCS_PATH, DOCS_PATH_HELP, HUMAN_TEXT, HUMAN_TEXT_HELP, ONE_WORD, TICKET, TICKET_HELP,
-};
+use crate::kernel::text_rules::{DNS_LABEL, DOCS_PATH, DOCS_PATH_HELP, ONE_WORD, TICKET, TICKET_HELP};
 
 /// Marks a topology that Runs made: it goes with its last claim. Written at creation, never changed after.
 pub const MADE_BY: &str = "metawsm.dev/made-by";
@@ -67,8 +65,7 @@ pub struct TicketTopologySpec {
     /// Folder of the documents in the repository, relative to its root.
     #[serde(default = "default_docs_path")]
     #[schemars(length(min = 1, max = 255))]
-    #[x_kube(validation = Rule::new(DOCS_PATH).message(DOCS_PATH_HELP),
-        validation = Rule::new(HUMAN_TEXT).message(HUMAN_TEXT_HELP))]
+    #[x_kube(validation = Rule::new(DOCS_PATH).message(DOCS_PATH_HELP))]
     pub docs_path: String,
 }
 
