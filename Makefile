@@ -18,15 +18,14 @@ build: ## build the metawsm binary (PROFILE=release for the optimised one)
 
 test: ## run all tests, the same that CI runs, on a real API server and a real Redis
 	@tests/control-plane/ensure-tools
-	cargo build --locked
-	cargo test --locked --no-run
-	$(WITH) cargo test --locked
+	cargo test --locked --features failpoints --no-run
+	$(WITH) cargo test --locked --features failpoints
 	tests/watermill/run test
 
 lint: ## formatting, clippy without warnings, shell and Go checks, CRDs as generated
 	@tests/control-plane/ensure-tools cargo cc go git shellcheck
 	cargo fmt --check
-	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --all-features --locked -- -D warnings
 	tests/watermill/run lint
 	shellcheck $(SCRIPTS)
 	@fresh=$$(mktemp -d) && trap "rm -rf '$$fresh'" EXIT && echo "cargo run --locked -- crd --dir $$fresh" && \

@@ -48,6 +48,8 @@ impl Arguments {
     /// # Errors
     /// Why it could not be done.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        #[cfg(feature = "failpoints")]
+        let _scenario = fail::FailScenario::setup();
         match self.command {
             Command::Controller(args) => in_runtime(app::controller(*args)).map(|()| ExitCode::SUCCESS),
             Command::Audit(audit) => in_runtime(async { audit.run(&history(audit.database()).await?).await }),

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod command_line;
 pub mod controller;
 pub mod crds;
+pub mod failpoint;
 pub mod kernel;
 pub mod ports;
 pub mod relay;

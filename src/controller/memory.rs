@@ -38,6 +38,13 @@ impl Memory {
         change(self.lock().entry(uid.to_owned()).or_default())
     }
 
+    /// The object's last pass went well.
+    pub fn succeeded(&self, uid: &str) {
+        if let Some(remembered) = self.lock().get_mut(uid) {
+            remembered.failures = 0;
+        }
+    }
+
     /// The object is gone.
     pub fn forget(&self, uid: &str) {
         self.lock().remove(uid);

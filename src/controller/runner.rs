@@ -149,7 +149,7 @@ async fn pass<K: Kind>(object: Arc<Guarded<K::Resource>>, cx: Arc<Context<K>>) -
         .inc();
     Ok(match outcome {
         Ok(action) => {
-            cx.memory.change(&object.uid().unwrap_or_default(), |m| m.failures = 0);
+            cx.memory.succeeded(&object.uid().unwrap_or_default());
             action
         }
         Err(failure) => after_failure(&cx, &object, &failure).await,

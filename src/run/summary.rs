@@ -45,11 +45,10 @@ pub fn verdicts(status: &RunStatus, admission: &Admission, suspended: bool, prog
     let waits = matches!(admission, Admission::Waiting { .. });
     let mut out = vec![
         Verdict::new(READY, ready, reason, message.clone()),
-        Verdict::new(
-            RECONCILING,
+        reconciling(
             !ready && !stalled && !suspended,
             if waits { "Waiting" } else { reason },
-            message.clone(),
+            &message,
         ),
         Verdict::new(
             STALLED,
@@ -72,6 +71,13 @@ pub fn verdicts(status: &RunStatus, admission: &Admission, suspended: bool, prog
             .map(|(kind, p)| Verdict::new(kind, p.value, p.reason, p.message)),
     );
     out
+}
+
+fn reconciling(busy: bool, reason: &'static str, message: &str) -> Verdict {
+    match busy {
+        true => Verdict::new(RECONCILING, true, reason, message),
+        false => Verdict::new(RECONCILING, false, "NotReconciling", ""),
+    }
 }
 
 fn admitted(admission: &Admission) -> Part {

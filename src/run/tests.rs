@@ -388,7 +388,7 @@ fn compare(before: &RunStatus, after: &RunStatus) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
     fn every_history_keeps_the_promises_and_settles_once_the_world_is_kind(

@@ -39,6 +39,9 @@ pub struct Advance {
     pub progress: Option<String>,
 }
 
+/// How often a running step's own words are looked at: often enough for people, seldom enough for the API server.
+const PROGRESS: Duration = Duration::from_secs(10);
+
 /// The longest message of a step that is kept.
 const MESSAGE: usize = 1024;
 
@@ -74,6 +77,7 @@ fn read<T: DeserializeOwned>(state: Option<&StepState>, next: &mut Advance) -> S
         Some(StepState::NotStarted) => Seen::Start,
         Some(StepState::Running { progress, .. }) => {
             next.progress.clone_from(progress);
+            next.due = Some(PROGRESS);
             Seen::Nothing
         }
         Some(StepState::Succeeded { outcome, .. }) => match serde_json::from_value(outcome.clone()) {

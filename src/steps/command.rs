@@ -42,8 +42,6 @@ fn step_name(word: &str) -> Result<StepName, String> {
 
 /// Runs one step: 0 succeeded, 1 failed (the outcome says why), 2 there is no outcome.
 pub fn run_step(args: &StepArgs) -> ExitCode {
-    #[cfg(feature = "failpoints")]
-    let _scenario = fail::FailScenario::setup();
     if let Err(error) = supervise::die_with_supervisor() {
         eprintln!("failed to begin the step: {error}");
         return ExitCode::from(2);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use crate::failpoint::boundary;
 use crate::kernel::moment::Moment;
 
 /// How often progress is written at most: often enough for a person who watches.
@@ -42,15 +43,4 @@ impl StepContext {
             self.told = Some(Instant::now());
         }
     }
-}
-
-/// Where tests of a step's failure at a boundary of effects take hold; without the feature `failpoints` it is nothing.
-/// `FAILPOINTS="<name>=return(kill)"` ends the process there as `kill -9` does.
-pub fn boundary(name: &str) {
-    let _ = name;
-    fail::fail_point!(name, |action: Option<String>| {
-        if action.as_deref() == Some("kill") {
-            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-        }
-    });
 }
