@@ -25,7 +25,7 @@ async fn is_told(stage: &Stage, name: &str) {
 async fn a_run_that_cannot_be_read_stops_nobody_and_can_be_deleted() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1", "B-1"]);
-    let controller = stage.controller("a").lead().await;
+    let mut controller = stage.controller("a").lead().await;
     stage
         .create(&run("broken", &["A-1"], &[("docs", &docs)], json!({})))
         .await;
@@ -47,7 +47,10 @@ async fn a_run_that_cannot_be_read_stops_nobody_and_can_be_deleted() {
     stage.delete("Run", "broken").await;
     stage.until_gone("Run", "broken").await;
     stage.until_gone("TicketTopology", "a-1").await;
-    drop(controller);
+    controller.terminate().await;
+    controller.restart().await;
+    let end = stage.streams().first("run.deleted").await;
+    assert_eq!(end.event.data["inferred"], true, "nobody could record its end in its journal");
 }
 
 #[tokio::test]
