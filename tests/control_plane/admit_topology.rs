@@ -95,7 +95,7 @@ fn homes() -> Vec<Case> {
 }
 
 fn changes() -> Vec<Case> {
-    let claim = json!({"runUID": "u-1", "runName": "relay", "since": "2026-11-21T08:00:00Z"});
+    let claim = json!({"runUID": "u-1", "runName": "relay", "homeURL": "/srv/docs", "since": "2026-11-21T08:00:00Z"});
     let claimed = json!({ "claims": [claim] });
     let free = json!({ "claims": [] });
     let other_ticket = |ticket: &str| spec(json!({ "ticket": ticket }));

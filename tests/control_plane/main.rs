@@ -19,6 +19,7 @@ mod story_deletion;
 mod story_docs_missing;
 mod story_forbidden;
 mod story_history_lost;
+mod story_home_without_url;
 mod story_killed;
 mod story_redis_lost;
 mod story_seed_sources;
