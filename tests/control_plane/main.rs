@@ -13,6 +13,7 @@ mod admit_run_rules;
 mod admit_samples;
 mod admit_topology;
 mod harness;
+mod schemas;
 mod status_settled;
 mod status_suspend;
 mod story_deletion;

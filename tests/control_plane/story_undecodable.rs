@@ -50,7 +50,10 @@ async fn a_run_that_cannot_be_read_stops_nobody_and_can_be_deleted() {
     controller.terminate().await;
     controller.restart().await;
     let end = stage.streams().first("run.deleted").await;
-    assert_eq!(end.event.data["inferred"], true, "nobody could record its end in its journal");
+    assert_eq!(
+        end.event.data["inferred"], true,
+        "nobody could record its end in its journal"
+    );
 }
 
 #[tokio::test]
