@@ -9,6 +9,7 @@ use super::claiming::{Claiming, claiming};
 use super::crd::{DocSeedFrom, DocsStatus, PrepareState, Run, RunStatus, SeedState};
 use super::deletion::deleting;
 use super::events;
+use super::first_sight::first_sight;
 use super::home::{Home, Refusal};
 use super::observe::{Observed, Steps};
 use super::plans::new_workspace;
@@ -62,6 +63,9 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
     let run = observed.run.as_ref();
     if run.metadata.deletion_timestamp.is_some() {
         return deleting(observed, now);
+    }
+    if let Some(plan) = first_sight(run, now) {
+        return plan;
     }
     let mut draft = Draft {
         status: run.status.clone().unwrap_or_default(),

@@ -13,6 +13,8 @@ mod admit_run_rules;
 mod admit_samples;
 mod admit_topology;
 mod harness;
+mod schemas;
+mod status_first_sight;
 mod status_settled;
 mod status_suspend;
 mod story_deletion;
