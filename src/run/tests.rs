@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::RunSettings;
 use super::crd::{Phase, PrepareState, Run, RunStatus, SeedState};
+use super::credentials::Credentials;
 use super::decide::{Effect, decide};
 use super::observe::{Observed, Steps};
 use crate::kernel::condition::{READY, STALLED, is_true};
@@ -69,6 +70,7 @@ struct World {
     restricted: bool,
     released: bool,
     asked: u32,
+    credentials: Credentials,
 }
 
 impl World {
@@ -93,6 +95,7 @@ impl World {
             restricted: false,
             released: false,
             asked: 0,
+            credentials: Credentials::new(),
         }
     }
 
@@ -126,6 +129,7 @@ impl World {
             allowed_hosts: vec![],
             local_roots: roots,
             timeout_seconds: 1,
+            max_repo_bytes: 0,
         };
         let limits = SeedLimits {
             max_files: 1,
@@ -142,11 +146,13 @@ impl World {
                 .map(|(n, t)| (n.clone(), Arc::new(t.clone())))
                 .collect(),
             steps: steps.collect(),
+            credentials: self.credentials.clone(),
             settings: Arc::new(RunSettings {
                 rules,
                 limits,
                 workspace_root: "/w".into(),
                 cache_root: "/c".into(),
+                secret_namespaces: vec![],
                 inspect_interval: Duration::from_secs(60),
             }),
             room,
