@@ -34,6 +34,14 @@ impl fmt::Debug for Credential {
 }
 
 impl Credential {
+    /// Whether it says who asks; a certificate authority alone does not.
+    pub fn opens(&self) -> bool {
+        match self {
+            Self::Https { authorization, .. } => authorization.is_some(),
+            Self::Ssh { .. } => true,
+        }
+    }
+
     /// The text without the secret: a server can send back what it was given.
     pub fn conceal(&self, text: &str) -> String {
         let words: Vec<&str> = match self {

@@ -98,7 +98,7 @@ fn read<T: DeserializeOwned>(state: Option<&StepState>, next: &mut Advance) -> S
 /// An attempt that may be started.
 struct Attempt {
     step: StepName,
-    attempt: i32,
+    number: i32,
     plan: Option<Value>,
     secrets: StepSecrets,
 }
@@ -116,7 +116,7 @@ fn start(next: &mut Advance, attempt: Attempt) {
         next.effects.push(Effect::Start {
             workspace: next.status.name.clone(),
             step: attempt.step,
-            attempt: attempt.attempt,
+            attempt: attempt.number,
             plan,
             secrets: attempt.secrets,
         });
@@ -139,7 +139,7 @@ fn prepare(next: &mut Advance, ground: &Ground<'_>) {
                     next,
                     Attempt {
                         step: StepName::Prepare,
-                        attempt,
+                        number: attempt,
                         plan: serde_json::to_value(plan).ok(),
                         secrets,
                     },
@@ -208,7 +208,7 @@ fn seed(next: &mut Advance, ground: &Ground<'_>) {
                     next,
                     Attempt {
                         step: StepName::Seed,
-                        attempt,
+                        number: attempt,
                         plan: plan.and_then(|p| serde_json::to_value(p).ok()),
                         secrets,
                     },
@@ -258,7 +258,7 @@ fn inspect(next: &mut Advance, ground: &Ground<'_>) {
                     next,
                     Attempt {
                         step,
-                        attempt: 1,
+                        number: 1,
                         plan,
                         secrets,
                     },

@@ -83,7 +83,8 @@ pub fn bytes_below(folder: &Path, enough: u64) -> u64 {
         for entry in entries.flatten().filter(|entry| entry.file_name() != ".git") {
             match entry.metadata() {
                 Ok(meta) if meta.is_dir() => open.push(entry.path()),
-                Ok(meta) => total += meta.blocks() * 512,
+                // Some file systems tell the blocks late, and small files take more than their length.
+                Ok(meta) => total += meta.len().max(meta.blocks() * 512),
                 Err(_) => {}
             }
         }

@@ -352,4 +352,20 @@ mod tests {
         assert!(!seen.contains("CARGO"), "{seen}");
         assert!(seen.contains("HOME=/nonexistent"));
     }
+
+    #[test]
+    fn what_others_feed_may_not_take_all_memory() {
+        let scratch = tempfile::tempdir().unwrap();
+        let rules = GitRules {
+            max_repo_bytes: 1 << 20,
+            ..rules(20)
+        };
+        let limits = GitCall::new(&rules, None)
+            .bounded(scratch.path(), &rules)
+            .args(&["-c", "alias.limits=!cat /proc/self/limits", "limits"])
+            .line()
+            .unwrap();
+        let data = limits.lines().find(|line| line.starts_with("Max data size")).unwrap();
+        assert!(data.contains("2147483648"), "{data}");
+    }
 }

@@ -78,7 +78,8 @@ impl Attempt<'_> {
     fn told(&self, meaning: Meaning, error: &StepError) -> StepError {
         let lasting = |reason: &str, advice: &str| StepError::lasting(reason, self.say(advice, error));
         let passing = |reason: &str, advice: &str| StepError::passing(reason, self.say(advice, error));
-        match (meaning, self.credential) {
+        let opener = self.credential.filter(|credential| credential.opens());
+        match (meaning, opener) {
             (Meaning::Credentials, Some(_)) => lasting(
                 "CredentialsRefused",
                 "the remote does not accept the credential; correct the Secret and request the Run again",
@@ -124,7 +125,7 @@ mod tests {
     #[test]
     fn the_words_of_git_become_reasons() {
         let secret = Credential::Https {
-            authorization: None,
+            authorization: Some("Basic x".into()),
             authority: None,
             words: vec!["s3cret".into()],
         };
