@@ -113,6 +113,10 @@ pub struct ControllerArgs {
     #[arg(long, env = "METAWSM_MAX_STEPS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Work")]
     pub max_steps: u16,
 
+    /// Runs that may be active at once; the others wait in a queue, oldest first. 0: any number
+    #[arg(long, env = "METAWSM_MAX_ACTIVE_RUNS", default_value_t = 0, help_heading = "Work")]
+    pub max_active_runs: u16,
+
     /// How often the clones of an active Run are looked at
     #[arg(long, env = "METAWSM_INSPECT_INTERVAL", default_value = "1m", value_parser = duration, help_heading = "Work")]
     pub inspect_interval: Duration,

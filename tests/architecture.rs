@@ -180,6 +180,7 @@ fn pure_files_stay_pure() {
         "authority",
         "ownership",
         "position",
+        "queue",
     ];
     let mut wrong = Vec::new();
     for source in sources() {

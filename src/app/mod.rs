@@ -2,6 +2,7 @@
 //! order, and ends the process when any part ends by itself. Decides nothing else.
 
 mod kinds;
+mod queue;
 mod relay;
 
 use std::sync::Arc;

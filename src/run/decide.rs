@@ -5,13 +5,14 @@ use std::time::Duration;
 use kube::ResourceExt as _;
 use serde_json::Value;
 
-use super::claiming::{Claiming, claiming};
+use super::claiming::{Claiming, claiming, holds};
 use super::crd::{DocSeedFrom, DocsStatus, Run, RunStatus, SeedState};
 use super::deletion::deleting;
 use super::events;
 use super::home::{Home, Refusal};
 use super::observe::{Observed, Steps};
 use super::plans::new_workspace;
+use super::queue::{self, CLAIMING, QUEUED, Turn};
 use super::summary::{self, Admission};
 use super::workspace::{Ground, advance};
 use crate::kernel::condition::{self, READY};
@@ -26,6 +27,8 @@ use crate::ports::executor::StepName;
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
+    /// Takes a place among the active Runs, if it is still this Run's turn.
+    Enter,
     /// Makes the ticket's topology if it is not there, and takes the Run's claim on it. `seen`: the version that was
     /// decided on; any other is somebody else's turn.
     Claim {
@@ -126,6 +129,9 @@ fn admit(observed: &Observed, draft: &mut Draft, now: Moment) -> Admission {
                 return refuse(draft, refusal);
             }
             if draft.status.docs.is_none() {
+                if let Some(waiting) = line_up(observed, draft) {
+                    return waiting;
+                }
                 accept(observed, draft, &home);
             }
             Admission::Accepted
@@ -136,13 +142,18 @@ fn admit(observed: &Observed, draft: &mut Draft, now: Moment) -> Admission {
             }
             let message = format!("claiming {}", tickets.join(", "));
             if !run.spec.suspend {
+                if draft.status.docs.is_none()
+                    && let Some(waiting) = line_up(observed, draft)
+                {
+                    return waiting;
+                }
                 draft
                     .effects
                     .extend(tickets.into_iter().map(|ticket| claim(observed, &home, ticket, now)));
                 draft.due(Some(Duration::from_secs(2)));
             }
             Admission::Waiting {
-                reason: "Claiming",
+                reason: CLAIMING,
                 message,
             }
         }
@@ -163,6 +174,28 @@ fn admit(observed: &Observed, draft: &mut Draft, now: Moment) -> Admission {
             refuse(draft, refusal)
         }
     }
+}
+
+/// Lets the Run in, or has it wait for its turn without a claim on anything.
+fn line_up(observed: &Observed, draft: &mut Draft) -> Option<Admission> {
+    let (run, line) = (observed.run.as_ref(), &observed.line);
+    let (position, of, active) = match line.turn(&run.uid().unwrap_or_default()) {
+        Turn::Go if line.most == 0 => return None,
+        Turn::Go => {
+            draft.effects.push(Effect::Enter);
+            return None;
+        }
+        Turn::Wait { position, of, active } => (position, of, active),
+    };
+    let held = observed.topologies.values().filter(|t| holds(run, t));
+    draft
+        .effects
+        .extend(held.map(|t| Effect::Release { topology: t.name_any() }));
+    let before = condition::find(&draft.status.conditions, summary::TOPOLOGY_ACCEPTED).filter(|c| c.reason == QUEUED);
+    Some(Admission::Waiting {
+        reason: QUEUED,
+        message: queue::message((position, of, active), line.most, before.map(|c| c.message.as_str())),
+    })
 }
 
 fn refuse(draft: &mut Draft, refusal: Refusal) -> Admission {

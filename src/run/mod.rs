@@ -19,11 +19,13 @@ mod events;
 mod home;
 mod observe;
 mod plans;
+pub mod queue;
 mod retry;
 mod status;
 mod summary;
 #[cfg(test)]
 mod tests;
+pub mod turnstile;
 mod workspace;
 
 use std::path::PathBuf;
@@ -48,6 +50,7 @@ use crate::ports::executor::Executor;
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::ticket_topology::crd::TicketTopology;
 use crd::{Run, RunStatus};
+use turnstile::Turnstile;
 
 /// What the settings say about Runs.
 #[derive(Clone, Debug)]
@@ -66,6 +69,7 @@ pub struct RunKind {
     pub client: Client,
     pub topologies: Store<Guarded<TicketTopology>>,
     pub executor: Arc<dyn Executor>,
+    pub turnstile: Arc<Turnstile>,
     pub settings: Arc<RunSettings>,
 }
 

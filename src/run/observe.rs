@@ -9,6 +9,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::RunKind;
 use super::RunSettings;
 use super::crd::{PrepareState, Run, SeedState, WorkspaceStatus};
+use super::queue::Line;
 use crate::kernel::outcome::Failure;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::{StepKey, StepName, StepState};
@@ -23,6 +24,8 @@ pub struct Observed {
     /// By name of the workspace.
     pub steps: BTreeMap<String, Steps>,
     pub settings: Arc<RunSettings>,
+    /// The line for being active; empty for a Run that has no business in it.
+    pub line: Line,
     /// How many transitions the journal can take now.
     pub room: usize,
 }
@@ -74,6 +77,7 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
         .map(|s| s.workspaces.as_slice())
         .unwrap_or_default();
     let deleting = object.metadata.deletion_timestamp.is_some();
+    let accepted = object.status.as_ref().is_some_and(|s| s.docs.is_some());
     let mut steps = BTreeMap::new();
     for workspace in workspaces {
         steps.insert(workspace.name.clone(), look(kind, object, workspace, deleting).await?);
@@ -83,6 +87,10 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
         topologies,
         steps,
         settings: kind.settings.clone(),
+        line: match deleting || accepted {
+            true => Line::default(),
+            false => kind.turnstile.line(),
+        },
         room,
     })
 }

@@ -12,7 +12,9 @@ use super::RunSettings;
 use super::crd::{Phase, PrepareState, Run, RunStatus, SeedState};
 use super::decide::{Effect, decide};
 use super::observe::{Observed, Steps};
-use crate::kernel::condition::{READY, STALLED, is_true};
+use super::queue::{Contender, LetIn, Line, QUEUED, Stand, Turn};
+use super::summary::TOPOLOGY_ACCEPTED;
+use crate::kernel::condition::{READY, STALLED, find, is_true};
 use crate::kernel::journal::{Journal, RING, chain_holds};
 use crate::kernel::moment::Moment;
 use crate::kernel::request::REQUESTED_AT;
@@ -41,6 +43,10 @@ enum Happening {
         home: bool,
     },
     OthersLeave,
+    /// So many other Runs are active now.
+    OthersAreActive(usize),
+    /// An older Run stands in the line, or leaves it.
+    SomebodyIsBefore(bool),
     RestrictHosts(bool),
     Delete,
 }
@@ -56,6 +62,8 @@ fn happenings() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::Suspend),
         2 => any::<bool>().prop_map(|home| Happening::OthersClaim { home }),
         1 => Just(Happening::OthersLeave),
+        2 => (0usize..4).prop_map(Happening::OthersAreActive),
+        1 => any::<bool>().prop_map(Happening::SomebodyIsBefore),
         1 => any::<bool>().prop_map(Happening::RestrictHosts),
         1 => Just(Happening::Delete),
     ]
@@ -69,10 +77,12 @@ struct World {
     restricted: bool,
     released: bool,
     asked: u32,
+    line: Line,
 }
 
 impl World {
-    fn new(tickets: usize, bootstrap: bool, copies: bool) -> Self {
+    /// `most`: how many Runs may be active.
+    fn new(tickets: usize, bootstrap: bool, copies: bool, most: usize) -> Self {
         let names: Vec<_> = (0..tickets).map(|i| format!("T-{i}")).collect();
         let mut spec = json!({ "tickets": names, "repos": [{ "name": "docs", "url": OURS }] });
         if bootstrap {
@@ -93,7 +103,29 @@ impl World {
             restricted: false,
             released: false,
             asked: 0,
+            line: Line {
+                most,
+                ..Line::default()
+            },
         }
+    }
+
+    /// The line with our Run in it, as the turnstile shows it.
+    fn line(&self) -> Line {
+        let mut line = self.line.clone();
+        line.contenders.push(super::queue::contender(&self.run, 1));
+        line
+    }
+
+    fn others_stand(&mut self, name: &str, count: usize, stand: Stand) {
+        self.line.contenders.retain(|c| !c.uid.starts_with(name));
+        let others = (0..count).map(|i| Contender {
+            created: 0,
+            uid: format!("{name}-{i}"),
+            version: 1,
+            stand,
+        });
+        self.line.contenders.extend(others);
     }
 
     fn status(&self) -> RunStatus {
@@ -149,6 +181,10 @@ impl World {
                 cache_root: "/c".into(),
                 inspect_interval: Duration::from_secs(60),
             }),
+            line: match deleting || status.docs.is_some() {
+                true => Line::default(),
+                false => self.line(),
+            },
             room,
         }
     }
@@ -209,6 +245,8 @@ impl World {
                 self.topologies
                     .retain(|_, t| !t.status.as_ref().unwrap().claims.is_empty());
             }
+            Happening::OthersAreActive(count) => self.others_stand("active", *count, Stand::Active),
+            Happening::SomebodyIsBefore(yes) => self.others_stand("older", usize::from(*yes), Stand::Waiting),
             Happening::RestrictHosts(restricted) => self.restricted = *restricted,
             Happening::Delete => self.run.metadata.deletion_timestamp = Some(Time(self.now.whole_seconds())),
         }
@@ -244,6 +282,15 @@ impl World {
         after.journal = ring.into_entries();
         after.observed_generation = Some(1);
         compare(&before, &after);
+        if before.docs.is_none() && after.docs.is_some() && self.line.most > 0 {
+            assert!(
+                self.line.let_in.contains_key("run-uid"),
+                "accepted only through the turnstile"
+            );
+        }
+        if find(&after.conditions, TOPOLOGY_ACCEPTED).is_some_and(|c| c.reason == QUEUED) {
+            assert!(after.docs.is_none() && after.workspaces.is_empty());
+        }
         let changed = news || before != after;
         self.run.status = Some(after);
         changed
@@ -252,7 +299,12 @@ impl World {
     fn check(&self, effect: &Effect) {
         let deleting = self.run.metadata.deletion_timestamp.is_some();
         match effect {
-            Effect::Claim { .. } => assert!(!deleting && !self.run.spec.suspend && !self.restricted),
+            Effect::Claim { .. } => {
+                assert!(!deleting && !self.run.spec.suspend && !self.restricted);
+                let may = self.status().docs.is_some() || self.line().turn("run-uid") == Turn::Go;
+                assert!(may, "no claim before its turn");
+            }
+            Effect::Enter => assert!(!deleting && self.line().turn("run-uid") == Turn::Go),
             Effect::Start {
                 step: StepName::Cleanup,
                 ..
@@ -281,6 +333,7 @@ impl World {
 
     fn apply(&mut self, effect: &Effect) {
         match effect {
+            Effect::Enter => self.line.let_in = LetIn::from([("run-uid".to_owned(), 1)]),
             Effect::Claim {
                 ticket, home, since, ..
             } => {
@@ -395,9 +448,10 @@ proptest! {
         tickets in 1usize..5,
         bootstrap in any::<bool>(),
         copies in any::<bool>(),
+        most in 0usize..3,
         history in prop::collection::vec(happenings(), 0..40),
     ) {
-        let mut world = World::new(tickets, bootstrap, copies);
+        let mut world = World::new(tickets, bootstrap, copies, most);
         for happening in &history {
             world.happen(happening);
             if !world.released {
@@ -408,6 +462,8 @@ proptest! {
         world.happen(&Happening::Suspend(false));
         world.happen(&Happening::RestrictHosts(false));
         world.happen(&Happening::OthersLeave);
+        world.happen(&Happening::OthersAreActive(0));
+        world.happen(&Happening::SomebodyIsBefore(false));
         for _ in 0..80 {
             if world.released {
                 break;
@@ -428,9 +484,10 @@ proptest! {
     #[test]
     fn unchanged_facts_reach_a_fixed_point(
         tickets in 1usize..5,
+        most in 0usize..3,
         history in prop::collection::vec(happenings(), 0..25),
     ) {
-        let mut world = World::new(tickets, false, true);
+        let mut world = World::new(tickets, false, true, most);
         for happening in &history {
             world.happen(happening);
             if !world.released {
