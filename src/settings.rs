@@ -121,6 +121,16 @@ pub struct ControllerArgs {
     #[arg(long, env = "METAWSM_INSPECT_INTERVAL", default_value = "1m", value_parser = duration, help_heading = "Work")]
     pub inspect_interval: Duration,
 
+    /// Bytes that the workspaces of one Run may hold; above, the Run warns and nothing new is started for it, and
+    /// nothing is deleted. 0: any number
+    #[arg(long, env = "METAWSM_RUN_DISK_BUDGET", default_value_t = 10 << 30, help_heading = "Work")]
+    pub run_disk_budget: u64,
+
+    /// Bytes that must be left on the disk of the workspaces before clones are made; below, Runs wait with reason
+    /// DiskFull. 0: do not look
+    #[arg(long, env = "METAWSM_MIN_FREE_BYTES", default_value_t = 1 << 30, help_heading = "Work")]
+    pub min_free_bytes: u64,
+
     /// Most files that one ticket's documents may have
     #[arg(
         long,
@@ -242,6 +252,8 @@ impl ControllerArgs {
                 .unwrap_or_else(|| self.data_dir.join("workspaces")),
             cache_root: self.data_dir.join("cache"),
             inspect_interval: self.inspect_interval,
+            run_disk_budget: self.run_disk_budget,
+            min_free_bytes: self.min_free_bytes,
         }
     }
 }

@@ -31,6 +31,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         &[
             "steps",
             "failpoint",
+            "adapters::disk",
             "adapters::git",
             "adapters::nofollow",
             "adapters::processes",
@@ -181,6 +182,7 @@ fn pure_files_stay_pure() {
         "ownership",
         "position",
         "queue",
+        "room",
     ];
     let mut wrong = Vec::new();
     for source in sources() {

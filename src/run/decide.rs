@@ -6,13 +6,14 @@ use kube::ResourceExt as _;
 use serde_json::Value;
 
 use super::claiming::{Claiming, claiming, holds};
-use super::crd::{DocSeedFrom, DocsStatus, Run, RunStatus, SeedState};
+use super::crd::{DocSeedFrom, DocsStatus, RunStatus, SeedState, Warning};
 use super::deletion::deleting;
 use super::events;
 use super::home::{Home, Refusal};
 use super::observe::{Observed, Steps};
 use super::plans::new_workspace;
 use super::queue::{self, CLAIMING, QUEUED, Turn};
+use super::room;
 use super::summary::{self, Admission};
 use super::workspace::{Ground, advance};
 use crate::kernel::condition::{self, READY};
@@ -57,8 +58,8 @@ pub enum Effect {
     ForgetSteps,
 }
 
-/// Left free in the journal for what belongs to the Run as a whole: acceptance, refusal, phase, request.
-const RESERVED: usize = 4;
+/// Left free in the journal for what belongs to the Run as a whole: acceptance, refusal, phase, request, warning.
+const RESERVED: usize = 5;
 
 /// The decision.
 pub fn decide(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
@@ -72,7 +73,7 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
     };
     let admission = admit(observed, &mut draft, now);
     if let (Admission::Accepted, Some(docs)) = (&admission, draft.status.docs.clone()) {
-        answer_request(run, &mut draft);
+        answer_request(observed, &mut draft);
         work(
             observed,
             &mut draft,
@@ -83,7 +84,7 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
             now,
         );
     }
-    summarise(run, &mut draft, &admission, now);
+    summarise(observed, &mut draft, &admission, now);
     let reason = draft.reason;
     let next = draft.due.map_or(Next::Settled, Next::After);
     Plan {
@@ -277,12 +278,15 @@ fn check_source(observed: &Observed, home: &Home) -> Result<(), Refusal> {
     })
 }
 
-/// "Work now": every workspace's documents are looked at again, failures without waiting.
-fn answer_request(run: &Run, draft: &mut Draft) {
+/// "Work now": every workspace's documents are looked at again, failures without waiting. A Run that may not start
+/// anything keeps the request for later.
+fn answer_request(observed: &Observed, draft: &mut Draft) {
+    let run = observed.run.as_ref();
+    let over_budget = room::over_budget(&draft.status.workspaces, observed.settings.run_disk_budget).is_some();
     let Some(asked) = requested(run.annotations()) else {
         return;
     };
-    if draft.status.last_handled_request.as_ref() == Some(&asked) || run.spec.suspend {
+    if draft.status.last_handled_request.as_ref() == Some(&asked) || run.spec.suspend || over_budget {
         return;
     }
     for workspace in &mut draft.status.workspaces {
@@ -298,6 +302,8 @@ fn answer_request(run: &Run, draft: &mut Draft) {
 /// Lets every workspace make its next move, as far as the journal has room.
 fn work(observed: &Observed, draft: &mut Draft, home: &Home, now: Moment) {
     let (run, nothing) = (observed.run.as_ref(), Steps::default());
+    let over_budget = room::over_budget(&draft.status.workspaces, observed.settings.run_disk_budget).is_some();
+    let no_room = room::too_little_left(observed.free_bytes, &observed.settings);
     for place in 0..draft.status.workspaces.len() {
         let workspace = &draft.status.workspaces[place];
         let steps = observed.steps.get(&workspace.name).unwrap_or(&nothing);
@@ -308,6 +314,8 @@ fn work(observed: &Observed, draft: &mut Draft, home: &Home, now: Moment) {
             settings: &observed.settings,
             now,
             suspended: run.spec.suspend,
+            over_budget,
+            no_room: no_room.as_deref(),
         };
         let next = advance(workspace, &ground);
         if draft.transitions.len() + next.transitions.len() + RESERVED > observed.room {
@@ -322,8 +330,14 @@ fn work(observed: &Observed, draft: &mut Draft, home: &Home, now: Moment) {
     }
 }
 
-fn summarise(run: &Run, draft: &mut Draft, admission: &Admission, now: Moment) {
-    let status = &mut draft.status;
+fn summarise(observed: &Observed, draft: &mut Draft, admission: &Admission, now: Moment) {
+    let (run, status) = (observed.run.as_ref(), &mut draft.status);
+    let warnings = room::warnings(run, &status.workspaces, &observed.settings);
+    let news = |w: &&Warning| status.warnings.iter().all(|known| known.code != w.code);
+    draft
+        .transitions
+        .extend(warnings.iter().filter(news).map(events::warned));
+    status.warnings = warnings;
     if let Some(docs) = status.docs.as_mut() {
         summary::freshness(docs, &status.workspaces);
     }

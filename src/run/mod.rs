@@ -21,6 +21,7 @@ mod observe;
 mod plans;
 pub mod queue;
 mod retry;
+mod room;
 mod status;
 mod summary;
 #[cfg(test)]
@@ -62,6 +63,10 @@ pub struct RunSettings {
     pub cache_root: PathBuf,
     /// How often the clones of an active Run are looked at.
     pub inspect_interval: Duration,
+    /// Bytes that the workspaces of one Run may hold; 0: any number.
+    pub run_disk_budget: u64,
+    /// Bytes that must be left on the disk before clones are made.
+    pub min_free_bytes: u64,
 }
 
 /// What the driver of Runs works with.

@@ -1,6 +1,7 @@
 //! What a Run's conditions and its phase say, from the state of its parts. Pure.
 
 use super::crd::{DocsStatus, Phase, PrepareState, RunStatus, SeedState, WorkspaceStatus};
+use super::room::DISK_FULL;
 use crate::kernel::canonical::sha256;
 use crate::kernel::condition::{READY, RECONCILING, STALLED, SUSPENDED, Tri, Verdict};
 
@@ -122,8 +123,19 @@ fn prepared(workspaces: &[WorkspaceStatus]) -> Part {
         return Part {
             value: Tri::False,
             stalled: w.prepare.stalled,
-            reason: word(w.prepare.reason.as_deref(), "PrepareFailed"),
+            reason: match w.prepare.reason.as_deref() {
+                Some(DISK_FULL) => DISK_FULL,
+                reason => word(reason, "PrepareFailed"),
+            },
             message,
+        };
+    }
+    if let Some(why) = workspaces.iter().find_map(|w| w.prepare.message.as_deref()) {
+        return Part {
+            value: Tri::False,
+            stalled: false,
+            reason: DISK_FULL,
+            message: why.to_owned(),
         };
     }
     count(

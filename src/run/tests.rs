@@ -13,6 +13,7 @@ use super::crd::{Phase, PrepareState, Run, RunStatus, SeedState};
 use super::decide::{Effect, decide};
 use super::observe::{Observed, Steps};
 use super::queue::{Contender, LetIn, Line, QUEUED, Stand, Turn};
+use super::room::over_budget;
 use super::summary::TOPOLOGY_ACCEPTED;
 use crate::kernel::condition::{READY, STALLED, find, is_true};
 use crate::kernel::journal::{Journal, RING, chain_holds};
@@ -48,6 +49,9 @@ enum Happening {
     /// An older Run stands in the line, or leaves it.
     SomebodyIsBefore(bool),
     RestrictHosts(bool),
+    /// The workspaces hold so much from now on, in MiB.
+    WorkspacesHold(u64),
+    DiskFills(bool),
     Delete,
 }
 
@@ -65,6 +69,8 @@ fn happenings() -> impl Strategy<Value = Happening> {
         2 => (0usize..4).prop_map(Happening::OthersAreActive),
         1 => any::<bool>().prop_map(Happening::SomebodyIsBefore),
         1 => any::<bool>().prop_map(Happening::RestrictHosts),
+        2 => (0u64..30).prop_map(Happening::WorkspacesHold),
+        1 => any::<bool>().prop_map(Happening::DiskFills),
         1 => Just(Happening::Delete),
     ]
 }
@@ -78,7 +84,12 @@ struct World {
     released: bool,
     asked: u32,
     line: Line,
+    held: u64,
+    full: bool,
 }
+
+/// What the workspaces of the world's Run may hold together.
+const BUDGET: u64 = 20 << 20;
 
 impl World {
     /// `most`: how many Runs may be active.
@@ -103,6 +114,8 @@ impl World {
             restricted: false,
             released: false,
             asked: 0,
+            held: 1,
+            full: false,
             line: Line {
                 most,
                 ..Line::default()
@@ -144,11 +157,12 @@ impl World {
         let steps = status.workspaces.iter().map(|w| {
             let ready = w.prepare.state == PrepareState::Ready;
             let seeding = matches!(w.seed.state, SeedState::Pending | SeedState::Failed);
+            let over_budget = over_budget(&status.workspaces, BUDGET).is_some();
             let see = |step, attempt, wanted: bool| wanted.then(|| state(&w.name, step, attempt));
             let steps = Steps {
                 prepare: see(StepName::Prepare, w.prepare.attempts + 1, !ready && !deleting),
                 seed: see(StepName::Seed, w.seed.attempts + 1, ready && seeding && !deleting),
-                inspect: see(StepName::Inspect, 1, ready && !seeding && !deleting),
+                inspect: see(StepName::Inspect, 1, ready && (!seeding || over_budget) && !deleting),
                 cleanup: see(StepName::Cleanup, 1, deleting),
             };
             (w.name.clone(), steps)
@@ -180,11 +194,14 @@ impl World {
                 workspace_root: "/w".into(),
                 cache_root: "/c".into(),
                 inspect_interval: Duration::from_secs(60),
+                run_disk_budget: BUDGET,
+                min_free_bytes: 1000,
             }),
             line: match deleting || status.docs.is_some() {
                 true => Line::default(),
                 false => self.line(),
             },
+            free_bytes: Some(if self.full { 999 } else { 1000 }),
             room,
         }
     }
@@ -193,10 +210,15 @@ impl World {
         match what {
             Happening::Nothing => {}
             Happening::TimePasses(seconds) => self.now = self.now.plus(Duration::from_secs(u64::from(*seconds))),
-            Happening::StepsSucceed => self.end_steps(|step, now| StepState::Succeeded {
-                outcome: outcome(step),
-                at: now,
-            }),
+            Happening::StepsSucceed => {
+                let held = self.held;
+                self.end_steps(|step, now| StepState::Succeeded {
+                    outcome: outcome(step, held),
+                    at: now,
+                });
+            }
+            Happening::WorkspacesHold(held) => self.held = held << 20,
+            Happening::DiskFills(full) => self.full = *full,
             Happening::StepsFail { lasting } => {
                 let error = if *lasting {
                     StepError::lasting("TicketDocsNotFound", "m")
@@ -311,12 +333,18 @@ impl World {
             }
             | Effect::StopSteps
             | Effect::ForgetSteps => assert!(deleting),
-            Effect::Start { .. } => {
+            Effect::Start { step, .. } => {
                 assert!(
                     !deleting && !self.run.spec.suspend,
                     "nothing new while suspended or going"
                 );
                 assert!(self.status().docs.is_some(), "no workspace before acceptance");
+                let over = over_budget(&self.status().workspaces, BUDGET).is_some();
+                assert!(
+                    *step == StepName::Inspect || !over,
+                    "only looked at while over its budget"
+                );
+                assert!(*step != StepName::Prepare || !self.full, "no clone on a full disk");
                 let held = self.run.spec.tickets.iter().all(|t| self.holds(t));
                 assert!(held, "no step without every claim");
             }
@@ -397,13 +425,13 @@ fn topology(ticket: &str, url: &str) -> TicketTopology {
     topology
 }
 
-fn outcome(step: StepName) -> serde_json::Value {
+fn outcome(step: StepName, held: u64) -> serde_json::Value {
     match step {
         StepName::Prepare => json!({ "repos": [{ "name": "docs", "baseCommit": "b" }] }),
         StepName::Seed => json!({ "revision": "sha256:1", "sourceCommit": "c", "files": 1, "bytes": 2, "commit": null,
             "directory": "ttmp/x", "bootstrapped": false }),
         StepName::Inspect => {
-            json!({ "repos": [{ "name": "docs", "headCommit": "h", "dirty": false, "problem": null }] })
+            json!({ "repos": [{ "name": "docs", "headCommit": "h", "dirty": false, "problem": null }], "bytes": held })
         }
         StepName::Cleanup => json!({ "setAside": null, "why": null }),
     }
@@ -426,6 +454,12 @@ fn compare(before: &RunStatus, after: &RunStatus) {
     assert!(
         after.docs.is_some() || before.docs.is_none(),
         "acceptance is never forgotten"
+    );
+    let over = over_budget(&after.workspaces, BUDGET).is_some();
+    let stopping = after.phase == Some(Phase::Stopping);
+    assert!(
+        stopping || over == !after.warnings.is_empty(),
+        "a warning as long as it is so"
     );
     for (old, new) in before.workspaces.iter().zip(&after.workspaces) {
         assert!(new.seed.attempts >= old.seed.attempts && new.prepare.attempts >= old.prepare.attempts);
@@ -462,6 +496,8 @@ proptest! {
         world.happen(&Happening::Suspend(false));
         world.happen(&Happening::RestrictHosts(false));
         world.happen(&Happening::OthersLeave);
+        world.happen(&Happening::WorkspacesHold(1));
+        world.happen(&Happening::DiskFills(false));
         world.happen(&Happening::OthersAreActive(0));
         world.happen(&Happening::SomebodyIsBefore(false));
         for _ in 0..80 {

@@ -10,6 +10,7 @@ use super::crd::{DocSeedMode, PrepareState, Run, SeedState, WorkspaceRepo, Works
 use super::decide::Effect;
 use super::home::Home;
 use super::observe::Steps;
+use super::room::{DISK_FULL, whole_mib};
 use super::{events, plans, retry};
 use crate::kernel::journal::{Transition, cut};
 use crate::kernel::moment::Moment;
@@ -25,6 +26,10 @@ pub struct Ground<'a> {
     pub now: Moment,
     /// Start nothing new.
     pub suspended: bool,
+    /// The Run holds more than its budget: start nothing but looking.
+    pub over_budget: bool,
+    /// Why nothing may be cloned now.
+    pub no_room: Option<&'a str>,
 }
 
 /// The next move of one workspace.
@@ -42,6 +47,9 @@ pub struct Advance {
 /// How often a running step's own words are looked at: often enough for people, seldom enough for the API server.
 const PROGRESS: Duration = Duration::from_secs(10);
 
+/// How often a full disk is looked at again.
+const ROOM: Duration = Duration::from_secs(15);
+
 /// The longest message of a step that is kept.
 const MESSAGE: usize = 1024;
 
@@ -56,7 +64,12 @@ pub fn advance(workspace: &WorkspaceStatus, ground: &Ground<'_>) -> Advance {
     };
     match (workspace.prepare.state, workspace.seed.state) {
         (PrepareState::Pending | PrepareState::Failed, _) => prepare(&mut next, ground),
-        (PrepareState::Ready, SeedState::Pending | SeedState::Failed) => seed(&mut next, ground),
+        (PrepareState::Ready, SeedState::Pending | SeedState::Failed) => {
+            seed(&mut next, ground);
+            if ground.over_budget && ground.steps.seed == Some(StepState::NotStarted) {
+                inspect(&mut next, ground);
+            }
+        }
         (PrepareState::Ready, SeedState::Synced | SeedState::Skipped) => inspect(&mut next, ground),
     }
     next
@@ -94,7 +107,7 @@ fn read<T: DeserializeOwned>(state: Option<&StepState>, next: &mut Advance) -> S
 
 /// Starts an attempt if its time has come, else says when.
 fn start(next: &mut Advance, ground: &Ground<'_>, wait: Duration, step: StepName, attempt: i32, plan: Option<Value>) {
-    if ground.suspended {
+    if ground.suspended || (ground.over_budget && step != StepName::Inspect) {
         return;
     }
     if wait > Duration::ZERO {
@@ -116,6 +129,9 @@ fn prepare(next: &mut Advance, ground: &Ground<'_>) {
         Seen::Start => {
             let p = &next.status.prepare;
             let (attempt, wait) = (p.attempts + 1, retry::wait(p.attempts, p.stalled, p.at, now));
+            if wait == Duration::ZERO && !room_to_prepare(next, ground) {
+                return;
+            }
             let plan = serde_json::to_value(plans::prepare(ground.run, &next.status, ground.settings)).ok();
             start(next, ground, wait, StepName::Prepare, attempt, plan);
         }
@@ -148,6 +164,24 @@ fn prepare(next: &mut Advance, ground: &Ground<'_>) {
             }
         }
     }
+}
+
+/// Whether there is room for clones; what the workspace says about it is brought up to date.
+fn room_to_prepare(next: &mut Advance, ground: &Ground<'_>) -> bool {
+    let p = &mut next.status.prepare;
+    let told = p.reason.as_deref() == Some(DISK_FULL);
+    let Some(why) = ground.no_room.filter(|_| !ground.suspended) else {
+        if told && p.state == PrepareState::Pending {
+            (p.reason, p.message) = (None, None);
+        }
+        return true;
+    };
+    (p.stalled, p.reason, p.message) = (false, Some(DISK_FULL.to_owned()), Some(cut(why, MESSAGE)));
+    next.due = Some(ROOM);
+    if !told {
+        next.transitions.push(events::prepare_failed(&next.status));
+    }
+    false
 }
 
 fn seed(next: &mut Advance, ground: &Ground<'_>) {
@@ -209,6 +243,7 @@ fn inspect(next: &mut Advance, ground: &Ground<'_>) {
             return start(next, ground, Duration::ZERO, StepName::Inspect, 1, plan);
         }
         Seen::Done(outcome) => {
+            next.status.bytes = outcome.bytes.map(whole_mib).or(next.status.bytes);
             for seen in outcome.repos {
                 if let Some(repo) = next.status.repos.iter_mut().find(|r| r.name == seen.name) {
                     (repo.head_commit, repo.dirty) = (seen.head_commit, seen.dirty);
