@@ -9,6 +9,8 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
+use crate::housekeeping::judge::Retention;
+use crate::housekeeping::{HousekeepingSettings, Places};
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::run::RunSettings;
 
@@ -131,6 +133,19 @@ pub struct ControllerArgs {
     #[arg(long, env = "METAWSM_MIN_FREE_BYTES", default_value_t = 1 << 30, help_heading = "Work")]
     pub min_free_bytes: u64,
 
+    /// How often the disk is looked over for folders that nobody needs any more
+    #[arg(long, env = "METAWSM_HOUSEKEEPING_INTERVAL", default_value = "10m", value_parser = duration, help_heading = "Storage")]
+    pub housekeeping_interval: Duration,
+
+    /// How long workspaces without a Run, what was set aside in <workspaces>/.orphans, and records of steps are kept,
+    /// counted from when they were first seen to belong to nobody
+    #[arg(long, env = "METAWSM_ORPHAN_RETENTION", default_value = "14d", value_parser = duration, help_heading = "Storage")]
+    pub orphan_retention: Duration,
+
+    /// How long a repository cache is kept that no Run needs any more
+    #[arg(long, env = "METAWSM_CACHE_RETENTION", default_value = "7d", value_parser = duration, help_heading = "Storage")]
+    pub cache_retention: Duration,
+
     /// Most files that one ticket's documents may have
     #[arg(
         long,
@@ -170,14 +185,25 @@ pub struct ControllerArgs {
 const MAX_DEPTH: u32 = 64;
 const MAX_NAME_BYTES: u32 = 255;
 
-/// Reads lengths of time like `90s`, `10m`, `1h30m`.
+const DAY: Duration = Duration::from_hours(24);
+const NOTHING: &str = "it must be longer than nothing";
+
+/// Reads lengths of time like `90s`, `10m`, `1h30m`, `14d`.
 fn duration(text: &str) -> Result<Duration, String> {
+    if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()) {
+        let length = DAY * days;
+        return if length.is_zero() {
+            Err(NOTHING.to_owned())
+        } else {
+            Ok(length)
+        };
+    }
     let signed: SignedDuration = text
         .parse()
-        .map_err(|e| format!("write it like 90s, 10m or 1h30m ({e})"))?;
+        .map_err(|e| format!("write it like 90s, 10m, 1h30m or 14d ({e})"))?;
     let length = Duration::try_from(signed).map_err(|_| "it must not be negative".to_owned())?;
     if length.is_zero() {
-        Err("it must be longer than nothing".to_owned())
+        Err(NOTHING.to_owned())
     } else {
         Ok(length)
     }
@@ -221,6 +247,29 @@ impl ControllerArgs {
         self.db.clone().unwrap_or_else(|| self.data_dir.join("metawsm.db"))
     }
 
+    fn workspace_root(&self) -> PathBuf {
+        let usual = || self.data_dir.join("workspaces");
+        self.workspaces.clone().unwrap_or_else(usual)
+    }
+
+    /// What the settings say about housekeeping.
+    pub fn housekeeping_settings(&self) -> HousekeepingSettings {
+        HousekeepingSettings {
+            places: Places {
+                workspaces: self.workspace_root(),
+                caches: self.data_dir.join("cache"),
+                steps: self.data_dir.join("steps"),
+                ledger: self.data_dir.join("unneeded.json"),
+                namespace: self.namespace.clone(),
+            },
+            interval: self.housekeeping_interval,
+            retention: Retention {
+                orphans: self.orphan_retention,
+                caches: self.cache_retention,
+            },
+        }
+    }
+
     /// What the settings say about Runs.
     pub fn run_settings(&self) -> RunSettings {
         RunSettings {
@@ -246,10 +295,7 @@ impl ControllerArgs {
                 max_depth: MAX_DEPTH,
                 max_name_bytes: MAX_NAME_BYTES,
             },
-            workspace_root: self
-                .workspaces
-                .clone()
-                .unwrap_or_else(|| self.data_dir.join("workspaces")),
+            workspace_root: self.workspace_root(),
             cache_root: self.data_dir.join("cache"),
             inspect_interval: self.inspect_interval,
             run_disk_budget: self.run_disk_budget,
@@ -289,6 +335,9 @@ mod tests {
             (["--lease-duration", "soon"], "--lease-duration"),
             (["--redis-url", "http://x"], "--redis-url"),
             (["--concurrency", "0"], "--concurrency"),
+            (["--orphan-retention", "0d"], "--orphan-retention"),
+            (["--cache-retention", "-1d"], "--cache-retention"),
+            (["--housekeeping-interval", "0s"], "--housekeeping-interval"),
         ] {
             let error = parse(&line).expect_err("must be refused").to_string();
             assert!(error.contains(flag), "{line:?}: {error}");

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tracing::info;
 
+use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
 use super::{COUNT, Ground};
 use crate::adapters::executor_local::LocalExecutor;
@@ -104,6 +105,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tap,
     );
 
+    start_housekeeping(ground, tasks, shared, run_store, executor.clone());
     let stop = ground.stop.clone();
     tasks.spawn("step news", async move {
         loop {

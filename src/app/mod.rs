@@ -1,6 +1,7 @@
 //! The composition root: the only file that names adapters and kinds. Starts everything in order, ends everything in
 //! order, and ends the process when any part ends by itself. Decides nothing else.
 
+mod housekeeping;
 mod kinds;
 mod queue;
 mod relay;
@@ -25,6 +26,7 @@ use crate::controller::context::Shared;
 use crate::controller::lease::{Elector, Leadership, LeaseConfig};
 use crate::controller::metrics::Metrics;
 use crate::controller::{client, report, schema};
+use crate::housekeeping::metrics::HousekeepingMetrics;
 use crate::ports::clock::Clock;
 use crate::relay::metrics::RelayMetrics;
 use crate::run::crd::Run;
@@ -48,6 +50,7 @@ struct Ground {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     relay_metrics: RelayMetrics,
+    housekeeping_metrics: HousekeepingMetrics,
     readiness: Readiness,
     mark: watch::Sender<Option<String>>,
 }
@@ -69,6 +72,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
         metrics: Arc::default(),
         relay_metrics: RelayMetrics::default(),
+        housekeeping_metrics: HousekeepingMetrics::default(),
         readiness: Readiness::default(),
         mark,
     };
@@ -194,6 +198,7 @@ async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> 
     let mut registry = Registry::default();
     ground.metrics.register(&mut registry);
     ground.relay_metrics.register(&mut registry);
+    ground.housekeeping_metrics.register(&mut registry);
     let listener = TcpListener::bind(args.http_listen).await;
     let listener = listener.with_context(|| format!("failed to listen on --http-listen {}", args.http_listen))?;
     let address = listener.local_addr()?;

@@ -27,10 +27,9 @@ impl<'a> Cache<'a> {
     /// The cache of that repository; nothing is read or made yet, but the URL is judged.
     pub fn of(root: &Path, namespace: &str, url: &str, rules: &'a GitRules) -> Result<Self, StepError> {
         let remote = locate(url, rules)?;
-        let digest = hex::encode(Sha256::digest(format!("{namespace}\n{}", normalise(url))));
-        let key = &digest[..32];
+        let key = key_of(namespace, url);
         Ok(Self {
-            git_dir: root.join(key),
+            git_dir: root.join(&key),
             lock: root.join(format!("{key}.lock")),
             url: url.to_owned(),
             remote,
@@ -200,6 +199,13 @@ impl<'a> Cache<'a> {
             .line()?;
         std::fs::rename(&half, &self.git_dir).map_err(StepError::io(&what))
     }
+}
+
+/// The name of a repository's cache.
+pub fn key_of(namespace: &str, url: &str) -> String {
+    let mut digest = hex::encode(Sha256::digest(format!("{namespace}\n{}", normalise(url))));
+    digest.truncate(32);
+    digest
 }
 
 /// Whether the name can be put into a ref without meaning anything else to git.
