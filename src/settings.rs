@@ -336,7 +336,7 @@ mod tests {
             (["--redis-url", "http://x"], "--redis-url"),
             (["--concurrency", "0"], "--concurrency"),
             (["--orphan-retention", "0d"], "--orphan-retention"),
-            (["--cache-retention", "-1d"], "--cache-retention"),
+            (["--cache-retention", "soon"], "--cache-retention"),
             (["--housekeeping-interval", "0s"], "--housekeeping-interval"),
         ] {
             let error = parse(&line).expect_err("must be refused").to_string();

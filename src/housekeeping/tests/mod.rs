@@ -1,1 +1,5 @@
-//! Effects on real folders.
+//! The housekeeper tried: ages under random clocks, and sweeping on real folders.
+
+mod ages;
+mod folders;
+mod house;
