@@ -7,6 +7,7 @@ use kube::ResourceExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::housekeeping::start_housekeeping;
@@ -90,7 +91,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tasks,
         Context::new(run_kind, shared.clone()),
         runs,
-        run_changed(topologies_of(wake_topology), line_moved),
+        run_changed(topologies_of(topology_store, wake_topology), line_moved),
     );
     let topology_kind = TopologyKind {
         client: shared.client.clone(),
@@ -106,15 +107,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
     );
 
     start_housekeeping(ground, tasks, shared, run_store, executor.clone());
-    let stop = ground.stop.clone();
-    tasks.spawn("step news", async move {
-        loop {
-            tokio::select! {
-                ended = executor.next_ended() => drop(wake_run.send(ObjectRef::new(&ended.run).within(&ended.namespace))),
-                () = stop.cancelled() => return,
-            }
-        }
-    });
+    tasks.spawn("step news", step_news(executor, wake_run, ground.stop.clone()));
     let (readiness, caches, stop) = (ground.readiness.clone(), shared.caches.clone(), ground.stop.clone());
     tasks.spawn("readiness", async move {
         tokio::select! {
@@ -126,6 +119,16 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         stop.cancelled().await;
     });
     Ok(())
+}
+
+/// Wakes the Runs whose steps ended.
+async fn step_news(executor: Arc<dyn Executor>, wake: Pokes<Run>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            ended = executor.next_ended() => drop(wake.send(ObjectRef::new(&ended.run).within(&ended.namespace))),
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 fn start_kind<K: Kind>(
@@ -169,16 +172,32 @@ fn run_changed(
     }
 }
 
-/// A Run that changed wakes the topologies of its tickets: their claims may be abandoned now.
-fn topologies_of(wake: Pokes<TicketTopology>) -> impl Fn(&Guarded<Run>) + Send + 'static {
-    move |run| {
-        if let Ok(run) = &run.0 {
+/// A Run that changed wakes the topologies of its tickets: their claims may be abandoned now. The tickets of one that
+/// cannot be read are unknown: it wakes the topologies that it claims.
+fn topologies_of(
+    topologies: Store<Guarded<TicketTopology>>,
+    wake: Pokes<TicketTopology>,
+) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| match &run.0 {
+        Ok(run) => {
             for ticket in &run.spec.tickets {
                 let topology = ObjectRef::new(&topology_name(ticket)).within(&run.namespace().unwrap_or_default());
                 let _ = wake.send(topology);
             }
         }
+        Err(broken) => {
+            let uid = broken.metadata.uid.clone().unwrap_or_default();
+            let claimed = topologies.state_filter(|topology| topology.0.as_ref().is_ok_and(|t| claims(t, &uid)));
+            for topology in claimed {
+                let _ = wake.send(ObjectRef::from_obj(topology.as_ref()));
+            }
+        }
     }
+}
+
+fn claims(topology: &TicketTopology, run_uid: &str) -> bool {
+    let status = topology.status.as_ref();
+    status.is_some_and(|s| s.claims.iter().any(|claim| claim.run_uid == run_uid))
 }
 
 /// A topology that changed wakes every Run that wants its ticket.

@@ -135,9 +135,9 @@ impl Housekeeper {
         let shelf = Shelf::of(&places);
         shelf.empty_trash(&(self.census)())?;
         // Listed first: whoever made what is there was in the cache by then, unless it is gone.
-        let found = list(&places)?;
+        let all = list(&places)?;
         let living = (self.census)();
-        let unneeded: Vec<_> = found.iter().filter(|f| !living.needs(f)).collect();
+        let unneeded: Vec<_> = all.iter().filter(|f| !living.needs(f)).collect();
         let mut ledger = Ledger::load(&places.ledger)?;
         ledger.follow_clocks(self.last.map(|(at, then)| (at, then.elapsed())), now);
         self.last = Some((now, Instant::now()));
@@ -154,7 +154,9 @@ impl Housekeeper {
             .filter(|(_, v)| *v == Verdict::Sweep)
             .map(|(f, _)| *f)
             .collect();
-        doomed.iter().for_each(|f| ledger.forget(&f.id()));
+        for found in &doomed {
+            ledger.forget(&found.id());
+        }
         ledger.save(&places.ledger)?;
         let mut steps = vec![];
         for found in doomed {

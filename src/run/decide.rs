@@ -6,9 +6,10 @@ use kube::ResourceExt as _;
 use serde_json::Value;
 
 use super::claiming::{Claiming, claiming, holds};
-use super::crd::{DocSeedFrom, DocsStatus, RunStatus, SeedState, Warning};
+use super::crd::{DocSeedFrom, DocsStatus, PrepareState, RunStatus, SeedState, Warning};
 use super::deletion::deleting;
 use super::events;
+use super::first_sight::first_sight;
 use super::home::{Home, Refusal};
 use super::observe::{Observed, Steps};
 use super::plans::new_workspace;
@@ -66,6 +67,9 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
     let run = observed.run.as_ref();
     if run.metadata.deletion_timestamp.is_some() {
         return deleting(observed, now);
+    }
+    if let Some(plan) = first_sight(run, now) {
+        return plan;
     }
     let mut draft = Draft {
         status: run.status.clone().unwrap_or_default(),
@@ -141,18 +145,23 @@ fn admit(observed: &Observed, draft: &mut Draft, now: Moment) -> Admission {
             if let Err(refusal) = check_source(observed, &home) {
                 return refuse(draft, refusal);
             }
-            let message = format!("claiming {}", tickets.join(", "));
-            if !run.spec.suspend {
-                if draft.status.docs.is_none()
-                    && let Some(waiting) = line_up(observed, draft)
-                {
-                    return waiting;
-                }
-                draft
-                    .effects
-                    .extend(tickets.into_iter().map(|ticket| claim(observed, &home, ticket, now)));
-                draft.due(Some(Duration::from_secs(2)));
+            if run.spec.suspend {
+                let message = format!("suspended before {} was claimed", tickets.join(", "));
+                return Admission::Waiting {
+                    reason: "Suspended",
+                    message,
+                };
             }
+            if draft.status.docs.is_none()
+                && let Some(waiting) = line_up(observed, draft)
+            {
+                return waiting;
+            }
+            let message = format!("claiming {}", tickets.join(", "));
+            draft
+                .effects
+                .extend(tickets.into_iter().map(|ticket| claim(observed, &home, ticket, now)));
+            draft.due(Some(Duration::from_secs(2)));
             Admission::Waiting {
                 reason: CLAIMING,
                 message,
@@ -222,6 +231,8 @@ fn accept(observed: &Observed, draft: &mut Draft, home: &Home) {
     draft.status.docs = Some(DocsStatus {
         home_repo: home.repo.clone(),
         home_url: home.url.clone(),
+        authority_mode: run.spec.doc_authority_mode,
+        seed_mode: run.spec.doc_seed_mode,
         seed_summary: String::new(),
         freshness_revision: None,
         freshness_at: None,
@@ -291,6 +302,9 @@ fn answer_request(observed: &Observed, draft: &mut Draft) {
     }
     for workspace in &mut draft.status.workspaces {
         workspace.prepare.at = None;
+        if workspace.repos.iter().any(|r| r.problem.is_some()) {
+            workspace.prepare.state = PrepareState::Pending;
+        }
         if workspace.seed.state != SeedState::Skipped {
             workspace.seed.state = SeedState::Pending;
         }

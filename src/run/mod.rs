@@ -16,6 +16,7 @@ pub mod crd;
 mod decide;
 mod deletion;
 mod events;
+mod first_sight;
 mod home;
 mod observe;
 mod plans;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::crd::Run;
 use super::summary::TOPOLOGY_ACCEPTED;
-use crate::kernel::condition::{self, READY, STALLED};
+use crate::kernel::condition::{self, READY, STALLED, SUSPENDED};
 
 /// The reason word of a Run that waits for its turn.
 pub const QUEUED: &str = "Queued";
@@ -79,7 +79,7 @@ fn stand(run: &Run) -> Stand {
     let status = run.status.as_ref();
     let conditions = status.map(|s| s.conditions.as_slice()).unwrap_or_default();
     let kept_off = condition::find(conditions, TOPOLOGY_ACCEPTED)
-        .is_some_and(|c| c.status == "False" && c.reason != QUEUED && c.reason != CLAIMING);
+        .is_some_and(|c| c.status == "False" && ![QUEUED, CLAIMING, SUSPENDED].contains(&c.reason.as_str()));
     let in_trouble = condition::is_true(conditions, STALLED)
         || condition::find(conditions, READY).is_some_and(|c| c.reason == RETRYING);
     if run.metadata.deletion_timestamp.is_some() {
@@ -183,13 +183,14 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn run(meta: serde_json::Value, suspend: bool, status: serde_json::Value) -> Run {
+    fn run(meta: &serde_json::Value, suspend: bool, status: &serde_json::Value) -> Run {
         let spec = json!({ "tickets": ["T-1"], "repos": [{ "name": "docs", "url": "/r" }], "suspend": suspend });
         let run = json!({ "apiVersion": "metawsm.dev/v1alpha1", "kind": "Run", "metadata": meta, "spec": spec, "status": status });
         serde_json::from_value(run).unwrap()
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn a_run_stands_where_its_own_words_put_it() {
         let born = json!({ "name": "r", "uid": "u", "creationTimestamp": "2026-11-21T08:00:00Z" });
         let going = json!({ "name": "r", "uid": "u", "deletionTimestamp": "2026-11-21T08:00:00Z" });
@@ -219,6 +220,13 @@ mod tests {
                 &born,
                 false,
                 says("TopologyAccepted", "Unknown", "Pending"),
+                Stand::Waiting,
+            ),
+            (
+                "suspended a moment ago",
+                &born,
+                false,
+                says("TopologyAccepted", "False", "Suspended"),
                 Stand::Waiting,
             ),
             (
@@ -254,7 +262,7 @@ mod tests {
             ("accepted and suspended", &born, true, accepted.clone(), Stand::Active),
             ("going", &going, false, accepted.clone(), Stand::Apart),
         ] {
-            assert_eq!(contender(&run(meta.clone(), suspend, status), 1).stand, stand, "{name}");
+            assert_eq!(contender(&run(meta, suspend, &status), 1).stand, stand, "{name}");
         }
     }
 

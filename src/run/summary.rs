@@ -1,6 +1,6 @@
 //! What a Run's conditions and its phase say, from the state of its parts. Pure.
 
-use super::crd::{DocsStatus, Phase, PrepareState, RunStatus, SeedState, WorkspaceStatus};
+use super::crd::{DocSeedMode, DocsStatus, Phase, PrepareState, RunStatus, SeedState, WorkspaceStatus};
 use super::room::DISK_FULL;
 use crate::kernel::canonical::sha256;
 use crate::kernel::condition::{READY, RECONCILING, STALLED, SUSPENDED, Tri, Verdict};
@@ -11,6 +11,10 @@ pub const TOPOLOGY_ACCEPTED: &str = "TopologyAccepted";
 pub const WORKSPACES_READY: &str = "WorkspacesReady";
 /// Every ticket's documents are there.
 pub const DOCS_SEEDED: &str = "DocsSeeded";
+
+/// The way out for a workspace that is not whole any more.
+const MAKE_ANEW: &str =
+    "put it back, or set a new value of the annotation metawsm.dev/requestedAt: what is missing is made anew";
 
 /// Whether the Run may work, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,12 +134,26 @@ fn prepared(workspaces: &[WorkspaceStatus]) -> Part {
             message,
         };
     }
-    if let Some(why) = workspaces.iter().find_map(|w| w.prepare.message.as_deref()) {
+    let full = |w: &&WorkspaceStatus| w.prepare.reason.as_deref() == Some(DISK_FULL);
+    if let Some(w) = workspaces.iter().find(full) {
         return Part {
             value: Tri::False,
             stalled: false,
             reason: DISK_FULL,
-            message: why.to_owned(),
+            message: w.prepare.message.clone().unwrap_or_default(),
+        };
+    }
+    if let Some((w, repo)) = workspaces
+        .iter()
+        .find_map(|w| w.repos.iter().find(|r| r.problem.is_some()).map(|r| (w, r)))
+    {
+        let problem = repo.problem.as_deref().unwrap_or_default();
+        let message = format!("{}: clone '{}': {problem}; {MAKE_ANEW}", w.ticket, repo.name);
+        return Part {
+            value: Tri::False,
+            stalled: true,
+            reason: "WorkspaceDamaged",
+            message,
         };
     }
     count(
@@ -271,7 +289,10 @@ pub fn freshness(docs: &mut DocsStatus, workspaces: &[WorkspaceStatus]) {
         .iter()
         .filter(|w| w.seed.state == SeedState::Synced)
         .collect();
-    docs.seed_summary = format!("{}/{}", synced.len(), workspaces.len());
+    docs.seed_summary = match docs.seed_mode {
+        DocSeedMode::CopyFromRepoOnStart => format!("{}/{}", synced.len(), workspaces.len()),
+        DocSeedMode::None => "skipped".to_owned(),
+    };
     let mut lines: Vec<_> = workspaces
         .iter()
         .filter_map(|w| w.seed.revision.as_ref().map(|r| format!("{} {r}\n", w.ticket)))

@@ -206,6 +206,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each thing that may happen")]
     fn happen(&mut self, what: &Happening) {
         match what {
             Happening::Nothing => {}
@@ -248,6 +249,7 @@ impl World {
                 let claim = Claim {
                     run_uid: "other".into(),
                     run_name: "other".into(),
+                    home_url: url.into(),
                     since: self.now,
                 };
                 let topology = self
@@ -377,6 +379,7 @@ impl World {
                 let claim = Claim {
                     run_uid: "run-uid".into(),
                     run_name: "r".into(),
+                    home_url: home.url.clone(),
                     since: *since,
                 };
                 place.status.get_or_insert_default().claims.push(claim);
@@ -458,7 +461,7 @@ fn compare(before: &RunStatus, after: &RunStatus) {
     let over = over_budget(&after.workspaces, BUDGET).is_some();
     let stopping = after.phase == Some(Phase::Stopping);
     assert!(
-        stopping || over == !after.warnings.is_empty(),
+        stopping || over != after.warnings.is_empty(),
         "a warning as long as it is so"
     );
     for (old, new) in before.workspaces.iter().zip(&after.workspaces) {

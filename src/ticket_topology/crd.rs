@@ -142,6 +142,10 @@ pub struct Claim {
     /// The Run's name, in the same namespace.
     #[schemars(length(min = 1, max = 63))]
     pub run_name: String,
+    /// The home that the Run took, in the form that tells homes apart: the identity where the spec has no URL.
+    #[serde(rename = "homeURL")]
+    #[schemars(length(max = 2048))]
+    pub home_url: String,
     /// Since when the claim stands.
     pub since: Moment,
 }

@@ -136,11 +136,6 @@ impl Controller {
         );
     }
 
-    /// Whether the process ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        self.process.as_mut().is_none_or(|p| p.try_wait().unwrap().is_some())
-    }
-
     /// What an address answers: status and body. `None` while nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         let address = fs::read_to_string(self.settings.data.join("http.addr")).ok()?;

@@ -58,6 +58,12 @@ impl Streams {
         .await
     }
 
+    /// The first event of a type, once it is there.
+    pub async fn first(&self, event_type: &str) -> Envelope {
+        let found = |events: &[Envelope]| events.iter().find(|e| e.event.event_type == event_type).cloned();
+        self.until(event_type, found).await
+    }
+
     /// Forgets everything that this Redis holds.
     pub async fn flush(&self) {
         let mut connection = self

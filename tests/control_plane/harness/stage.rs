@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use kube::core::ApiResource;
 use kube::{CustomResourceExt as _, Resource as _};
 use metawsm::run::crd::Run;
 use metawsm::ticket_topology::crd::TicketTopology;
@@ -20,6 +19,7 @@ use super::repositories::Repository;
 pub struct Stage {
     pub cluster: Cluster,
     folder: tempfile::TempDir,
+    repositories: PathBuf,
 }
 
 impl Stage {
@@ -27,7 +27,12 @@ impl Stage {
     pub async fn new() -> Self {
         let cluster = Cluster::new().await;
         let folder = tempfile::Builder::new().prefix("metawsm-").tempdir().unwrap();
-        Self { cluster, folder }
+        let repositories = folder.path().canonicalize().unwrap().join("repositories");
+        Self {
+            cluster,
+            folder,
+            repositories,
+        }
     }
 
     /// The namespace.
@@ -37,12 +42,27 @@ impl Stage {
 
     /// A folder below which local repositories are allowed.
     pub fn repositories(&self) -> PathBuf {
-        self.folder.path().canonicalize().unwrap().join("repositories")
+        self.repositories.clone()
+    }
+
+    /// Takes another story's repositories, to compare what becomes of the same ones.
+    pub fn use_repositories_of(&mut self, other: &Self) {
+        self.repositories = other.repositories();
     }
 
     /// A new repository.
     pub fn repository(&self, name: &str) -> Repository {
         Repository::make(self.repositories().join(name))
+    }
+
+    /// A new repository that holds documents of these tickets, committed.
+    pub fn home_of(&self, name: &str, tickets: &[&str]) -> Repository {
+        let made = self.repository(name);
+        for ticket in tickets {
+            made.ticket(ticket);
+        }
+        made.commit("Write the tickets");
+        made
     }
 
     /// A controller of this namespace, not started yet. Different names have different data folders.
