@@ -198,7 +198,7 @@ mod tests {
             let time = "2026-11-21T08:00:00Z";
             json!({ "conditions": [{ "type": kind, "status": status, "reason": reason, "message": "", "lastTransitionTime": time }] })
         };
-        let accepted = json!({ "docs": { "homeRepo": "docs", "homeURL": "/r", "seedSummary": "" } });
+        let accepted = json!({ "docs": { "homeRepo": "docs", "homeURL": "/r", "seedSummary": "", "authorityMode": "WorkspaceActive", "seedMode": "None" } });
         for (name, meta, suspend, status, stand) in [
             ("new", &born, false, json!({}), Stand::Waiting),
             (
