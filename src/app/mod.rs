@@ -1,7 +1,9 @@
 //! The composition root: the only file that names adapters and kinds. Starts everything in order, ends everything in
 //! order, and ends the process when any part ends by itself. Decides nothing else.
 
+mod housekeeping;
 mod kinds;
+mod queue;
 mod relay;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::controller::context::Shared;
 use crate::controller::lease::{Elector, Leadership, LeaseConfig};
 use crate::controller::metrics::Metrics;
 use crate::controller::{client, report, schema};
+use crate::housekeeping::metrics::HousekeepingMetrics;
 use crate::ports::clock::Clock;
 use crate::relay::metrics::RelayMetrics;
 use crate::run::crd::Run;
@@ -47,6 +50,7 @@ struct Ground {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     relay_metrics: RelayMetrics,
+    housekeeping_metrics: HousekeepingMetrics,
     readiness: Readiness,
     mark: watch::Sender<Option<String>>,
 }
@@ -68,6 +72,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
         metrics: Arc::default(),
         relay_metrics: RelayMetrics::default(),
+        housekeeping_metrics: HousekeepingMetrics::default(),
         readiness: Readiness::default(),
         mark,
     };
@@ -193,6 +198,7 @@ async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> 
     let mut registry = Registry::default();
     ground.metrics.register(&mut registry);
     ground.relay_metrics.register(&mut registry);
+    ground.housekeeping_metrics.register(&mut registry);
     let listener = TcpListener::bind(args.http_listen).await;
     let listener = listener.with_context(|| format!("failed to listen on --http-listen {}", args.http_listen))?;
     let address = listener.local_addr()?;

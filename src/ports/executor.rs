@@ -1,5 +1,7 @@
 //! Work outside the API: steps are started here and looked at, never awaited inside a reconcile.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -141,6 +143,12 @@ pub trait Executor: Send + Sync {
 
     /// Removes all traces of the run's steps.
     async fn forget_run(&self, run_uid: &str) -> Result<(), ExecutorError>;
+
+    /// Bytes that are left where workspaces below that path lie; `None` where this executor cannot tell.
+    async fn free_bytes(&self, below: &Path) -> Result<Option<u64>, ExecutorError> {
+        let _ = below;
+        Ok(None)
+    }
 
     /// The next run of which a step ended; a hint only, looking is the truth.
     async fn next_ended(&self) -> StepEnded;

@@ -159,6 +159,9 @@ pub struct InspectPlan {
 #[serde(rename_all = "camelCase")]
 pub struct InspectOutcome {
     pub repos: Vec<InspectedRepo>,
+    /// The room that the whole workspace takes; `None` where it could not be measured.
+    #[serde(default)]
+    pub bytes: Option<u64>,
 }
 
 /// The state of one clone.

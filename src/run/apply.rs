@@ -10,18 +10,19 @@ use super::RunKind;
 use super::crd::Run;
 use super::decide::Effect;
 use super::home::Home;
-use super::observe::step_key;
+use super::observe::{executor_failed, step_key};
 use crate::controller::finalizer::post_params;
 use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
 use crate::kernel::ticket::topology_name;
-use crate::ports::executor::ExecutorError;
 use crate::ticket_topology::crd::{Claim, MADE_BY, MADE_BY_RUN, TicketTopology, TicketTopologySpec, claim_manager};
 
 /// Performs one effect.
 pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Failure> {
     let uid = run.uid().unwrap_or_default();
     match effect {
+        Effect::Enter if kind.turnstile.enter(run) => Ok(()),
+        Effect::Enter => Err(Failure::Quiet("another Run took the place".to_owned())),
         Effect::Claim {
             ticket,
             home,
@@ -60,10 +61,6 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
         Effect::StopSteps => kind.executor.stop_run(&uid).await.map_err(|e| executor_failed(&e)),
         Effect::ForgetSteps => kind.executor.forget_run(&uid).await.map_err(|e| executor_failed(&e)),
     }
-}
-
-fn executor_failed(error: &ExecutorError) -> Failure {
-    Failure::Retry(error.to_string())
 }
 
 fn api(kind: &RunKind, run: &Run) -> Api<TicketTopology> {

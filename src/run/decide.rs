@@ -5,14 +5,16 @@ use std::time::Duration;
 use kube::ResourceExt as _;
 use serde_json::Value;
 
-use super::claiming::{Claiming, claiming};
-use super::crd::{DocSeedFrom, DocsStatus, PrepareState, Run, RunStatus, SeedState};
+use super::claiming::{Claiming, claiming, holds};
+use super::crd::{DocSeedFrom, DocsStatus, PrepareState, RunStatus, SeedState, Warning};
 use super::deletion::deleting;
 use super::events;
 use super::first_sight::first_sight;
 use super::home::{Home, Refusal};
 use super::observe::{Observed, Steps};
 use super::plans::new_workspace;
+use super::queue::{self, CLAIMING, QUEUED, Turn};
+use super::room;
 use super::summary::{self, Admission};
 use super::workspace::{Ground, advance};
 use crate::kernel::condition::{self, READY};
@@ -28,6 +30,8 @@ use crate::ports::secrets::StepSecrets;
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
+    /// Takes a place among the active Runs, if it is still this Run's turn.
+    Enter,
     /// Makes the ticket's topology if it is not there, and takes the Run's claim on it. `seen`: the version that was
     /// decided on; any other is somebody else's turn.
     Claim {
@@ -57,8 +61,8 @@ pub enum Effect {
     ForgetSteps,
 }
 
-/// Left free in the journal for what belongs to the Run as a whole: acceptance, refusal, phase, request.
-const RESERVED: usize = 4;
+/// Left free in the journal for what belongs to the Run as a whole: acceptance, refusal, phase, request, warning.
+const RESERVED: usize = 5;
 
 /// The decision.
 pub fn decide(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
@@ -75,7 +79,7 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
     };
     let admission = admit(observed, &mut draft, now);
     if let (Admission::Accepted, Some(docs)) = (&admission, draft.status.docs.clone()) {
-        answer_request(run, &mut draft);
+        answer_request(observed, &mut draft);
         work(
             observed,
             &mut draft,
@@ -86,7 +90,7 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
             now,
         );
     }
-    summarise(run, &mut draft, &admission, now);
+    summarise(observed, &mut draft, &admission, now);
     let reason = draft.reason;
     let next = draft.due.map_or(Next::Settled, Next::After);
     Plan {
@@ -132,6 +136,9 @@ fn admit(observed: &Observed, draft: &mut Draft, now: Moment) -> Admission {
                 return refuse(draft, refusal);
             }
             if draft.status.docs.is_none() {
+                if let Some(waiting) = line_up(observed, draft) {
+                    return waiting;
+                }
                 accept(observed, draft, &home);
             }
             Admission::Accepted
@@ -147,13 +154,18 @@ fn admit(observed: &Observed, draft: &mut Draft, now: Moment) -> Admission {
                     message,
                 };
             }
+            if draft.status.docs.is_none()
+                && let Some(waiting) = line_up(observed, draft)
+            {
+                return waiting;
+            }
             let message = format!("claiming {}", tickets.join(", "));
             draft
                 .effects
                 .extend(tickets.into_iter().map(|ticket| claim(observed, &home, ticket, now)));
             draft.due(Some(Duration::from_secs(2)));
             Admission::Waiting {
-                reason: "Claiming",
+                reason: CLAIMING,
                 message,
             }
         }
@@ -174,6 +186,28 @@ fn admit(observed: &Observed, draft: &mut Draft, now: Moment) -> Admission {
             refuse(draft, refusal)
         }
     }
+}
+
+/// Lets the Run in, or has it wait for its turn without a claim on anything.
+fn line_up(observed: &Observed, draft: &mut Draft) -> Option<Admission> {
+    let (run, line) = (observed.run.as_ref(), &observed.line);
+    let (position, of, active) = match line.turn(&run.uid().unwrap_or_default()) {
+        Turn::Go if line.most == 0 => return None,
+        Turn::Go => {
+            draft.effects.push(Effect::Enter);
+            return None;
+        }
+        Turn::Wait { position, of, active } => (position, of, active),
+    };
+    let held = observed.topologies.values().filter(|t| holds(run, t));
+    draft
+        .effects
+        .extend(held.map(|t| Effect::Release { topology: t.name_any() }));
+    let before = condition::find(&draft.status.conditions, summary::TOPOLOGY_ACCEPTED).filter(|c| c.reason == QUEUED);
+    Some(Admission::Waiting {
+        reason: QUEUED,
+        message: queue::message((position, of, active), line.most, before.map(|c| c.message.as_str())),
+    })
 }
 
 fn refuse(draft: &mut Draft, refusal: Refusal) -> Admission {
@@ -257,12 +291,15 @@ fn check_source(observed: &Observed, home: &Home) -> Result<(), Refusal> {
     })
 }
 
-/// "Work now": every workspace's documents are looked at again, failures without waiting.
-fn answer_request(run: &Run, draft: &mut Draft) {
+/// "Work now": every workspace's documents are looked at again, failures without waiting. A Run that may not start
+/// anything keeps the request for later.
+fn answer_request(observed: &Observed, draft: &mut Draft) {
+    let run = observed.run.as_ref();
+    let over_budget = room::over_budget(&draft.status.workspaces, observed.settings.run_disk_budget).is_some();
     let Some(asked) = requested(run.annotations()) else {
         return;
     };
-    if draft.status.last_handled_request.as_ref() == Some(&asked) || run.spec.suspend {
+    if draft.status.last_handled_request.as_ref() == Some(&asked) || run.spec.suspend || over_budget {
         return;
     }
     for workspace in &mut draft.status.workspaces {
@@ -281,6 +318,8 @@ fn answer_request(run: &Run, draft: &mut Draft) {
 /// Lets every workspace make its next move, as far as the journal has room.
 fn work(observed: &Observed, draft: &mut Draft, home: &Home, now: Moment) {
     let (run, nothing) = (observed.run.as_ref(), Steps::default());
+    let over_budget = room::over_budget(&draft.status.workspaces, observed.settings.run_disk_budget).is_some();
+    let no_room = room::too_little_left(observed.free_bytes, &observed.settings);
     for place in 0..draft.status.workspaces.len() {
         let workspace = &draft.status.workspaces[place];
         let steps = observed.steps.get(&workspace.name).unwrap_or(&nothing);
@@ -292,6 +331,8 @@ fn work(observed: &Observed, draft: &mut Draft, home: &Home, now: Moment) {
             credentials: &observed.credentials,
             now,
             suspended: run.spec.suspend,
+            over_budget,
+            no_room: no_room.as_deref(),
         };
         let next = advance(workspace, &ground);
         if draft.transitions.len() + next.transitions.len() + RESERVED > observed.room {
@@ -306,8 +347,14 @@ fn work(observed: &Observed, draft: &mut Draft, home: &Home, now: Moment) {
     }
 }
 
-fn summarise(run: &Run, draft: &mut Draft, admission: &Admission, now: Moment) {
-    let status = &mut draft.status;
+fn summarise(observed: &Observed, draft: &mut Draft, admission: &Admission, now: Moment) {
+    let (run, status) = (observed.run.as_ref(), &mut draft.status);
+    let warnings = room::warnings(run, &status.workspaces, &observed.settings);
+    let news = |w: &&Warning| status.warnings.iter().all(|known| known.code != w.code);
+    draft
+        .transitions
+        .extend(warnings.iter().filter(news).map(events::warned));
+    status.warnings = warnings;
     if let Some(docs) = status.docs.as_mut() {
         summary::freshness(docs, &status.workspaces);
     }

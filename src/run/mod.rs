@@ -21,11 +21,14 @@ mod first_sight;
 mod home;
 mod observe;
 mod plans;
+pub mod queue;
 mod retry;
+mod room;
 mod status;
 mod summary;
 #[cfg(test)]
 mod tests;
+pub mod turnstile;
 mod workspace;
 
 use std::path::PathBuf;
@@ -50,6 +53,7 @@ use crate::ports::executor::Executor;
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::ticket_topology::crd::TicketTopology;
 use crd::{Run, RunStatus};
+use turnstile::Turnstile;
 
 /// What the settings say about Runs.
 #[derive(Clone, Debug)]
@@ -63,6 +67,10 @@ pub struct RunSettings {
     pub secret_namespaces: Vec<String>,
     /// How often the clones of an active Run are looked at.
     pub inspect_interval: Duration,
+    /// Bytes that the workspaces of one Run may hold; 0: any number.
+    pub run_disk_budget: u64,
+    /// Bytes that must be left on the disk before clones are made.
+    pub min_free_bytes: u64,
 }
 
 /// What the driver of Runs works with.
@@ -70,6 +78,7 @@ pub struct RunKind {
     pub client: Client,
     pub topologies: Store<Guarded<TicketTopology>>,
     pub executor: Arc<dyn Executor>,
+    pub turnstile: Arc<Turnstile>,
     pub settings: Arc<RunSettings>,
 }
 

@@ -27,6 +27,7 @@ pub fn new_workspace(run: &Run, ticket: &str, settings: &RunSettings) -> Workspa
         name,
         path: path.to_string_lossy().into_owned(),
         repos: vec![],
+        bytes: None,
         prepare: PrepareStatus::default(),
         seed: SeedStatus::default(),
     }

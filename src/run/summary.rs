@@ -1,6 +1,7 @@
 //! What a Run's conditions and its phase say, from the state of its parts. Pure.
 
 use super::crd::{DocSeedMode, DocsStatus, Phase, PrepareState, RunStatus, SeedState, WorkspaceStatus};
+use super::room::DISK_FULL;
 use crate::kernel::canonical::sha256;
 use crate::kernel::condition::{READY, RECONCILING, STALLED, SUSPENDED, Tri, Verdict};
 
@@ -126,8 +127,20 @@ fn prepared(workspaces: &[WorkspaceStatus]) -> Part {
         return Part {
             value: Tri::False,
             stalled: w.prepare.stalled,
-            reason: word(w.prepare.reason.as_deref(), "PrepareFailed"),
+            reason: match w.prepare.reason.as_deref() {
+                Some(DISK_FULL) => DISK_FULL,
+                reason => word(reason, "PrepareFailed"),
+            },
             message,
+        };
+    }
+    let full = |w: &&WorkspaceStatus| w.prepare.reason.as_deref() == Some(DISK_FULL);
+    if let Some(w) = workspaces.iter().find(full) {
+        return Part {
+            value: Tri::False,
+            stalled: false,
+            reason: DISK_FULL,
+            message: w.prepare.message.clone().unwrap_or_default(),
         };
     }
     if let Some((w, repo)) = workspaces

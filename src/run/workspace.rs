@@ -11,6 +11,7 @@ use super::credentials::{Credentials, secrets_of};
 use super::decide::Effect;
 use super::home::Home;
 use super::observe::Steps;
+use super::room::{DISK_FULL, whole_mib};
 use super::{events, plans, retry};
 use crate::kernel::journal::{Transition, cut};
 use crate::kernel::moment::Moment;
@@ -28,6 +29,10 @@ pub struct Ground<'a> {
     pub now: Moment,
     /// Start nothing new.
     pub suspended: bool,
+    /// The Run holds more than its budget: start nothing but looking.
+    pub over_budget: bool,
+    /// Why nothing may be cloned now.
+    pub no_room: Option<&'a str>,
 }
 
 /// The next move of one workspace.
@@ -45,6 +50,9 @@ pub struct Advance {
 /// How often a running step's own words are looked at: often enough for people, seldom enough for the API server.
 const PROGRESS: Duration = Duration::from_secs(10);
 
+/// How often a full disk is looked at again.
+const ROOM: Duration = Duration::from_secs(15);
+
 /// The longest message of a step that is kept.
 const MESSAGE: usize = 1024;
 
@@ -59,7 +67,12 @@ pub fn advance(workspace: &WorkspaceStatus, ground: &Ground<'_>) -> Advance {
     };
     match (workspace.prepare.state, workspace.seed.state) {
         (PrepareState::Pending | PrepareState::Failed, _) => prepare(&mut next, ground),
-        (PrepareState::Ready, SeedState::Pending | SeedState::Failed) => seed(&mut next, ground),
+        (PrepareState::Ready, SeedState::Pending | SeedState::Failed) => {
+            seed(&mut next, ground);
+            if ground.over_budget && ground.steps.seed == Some(StepState::NotStarted) {
+                inspect(&mut next, ground);
+            }
+        }
         (PrepareState::Ready, SeedState::Synced | SeedState::Skipped) => inspect(&mut next, ground),
     }
     next
@@ -111,6 +124,11 @@ fn is_due(next: &mut Advance, ground: &Ground<'_>, wait: Duration) -> bool {
     !ground.suspended && wait == Duration::ZERO
 }
 
+/// Whether work that adds to the workspaces has come due, and may begin.
+fn may_grow(next: &mut Advance, ground: &Ground<'_>, wait: Duration) -> bool {
+    !ground.over_budget && is_due(next, ground, wait)
+}
+
 fn start(next: &mut Advance, attempt: Attempt) {
     if let Some(plan) = attempt.plan {
         next.effects.push(Effect::Start {
@@ -130,7 +148,10 @@ fn prepare(next: &mut Advance, ground: &Ground<'_>) {
         Seen::Start => {
             let p = &next.status.prepare;
             let (attempt, wait) = (p.attempts + 1, retry::wait(p.attempts, p.stalled, p.at, now));
-            if !is_due(next, ground, wait) {
+            if wait == Duration::ZERO && !room_to_prepare(next, ground) {
+                return;
+            }
+            if !may_grow(next, ground, wait) {
                 return;
             }
             let plan = plans::prepare(ground.run, &next.status, ground.settings, ground.credentials);
@@ -180,6 +201,24 @@ fn prepare_failed(next: &mut Advance, error: &StepError, now: Moment) {
     }
 }
 
+/// Whether there is room for clones; what the workspace says about it is brought up to date.
+fn room_to_prepare(next: &mut Advance, ground: &Ground<'_>) -> bool {
+    let p = &mut next.status.prepare;
+    let told = p.reason.as_deref() == Some(DISK_FULL);
+    let Some(why) = ground.no_room.filter(|_| !ground.suspended) else {
+        if told && p.state == PrepareState::Pending {
+            (p.reason, p.message) = (None, None);
+        }
+        return true;
+    };
+    (p.stalled, p.reason, p.message) = (false, Some(DISK_FULL.to_owned()), Some(cut(why, MESSAGE)));
+    next.due = Some(ROOM);
+    if !told {
+        next.transitions.push(events::prepare_failed(&next.status));
+    }
+    false
+}
+
 fn seed(next: &mut Advance, ground: &Ground<'_>) {
     let now = ground.now;
     match read::<SeedOutcome>(ground.steps.seed.as_ref(), next) {
@@ -192,7 +231,7 @@ fn seed(next: &mut Advance, ground: &Ground<'_>) {
             } else {
                 wait
             };
-            if !is_due(next, ground, due) {
+            if !may_grow(next, ground, due) {
                 return;
             }
             let plan = plans::seed(
@@ -267,6 +306,7 @@ fn inspect(next: &mut Advance, ground: &Ground<'_>) {
             return;
         }
         Seen::Done(outcome) => {
+            next.status.bytes = outcome.bytes.map(whole_mib).or(next.status.bytes);
             for seen in outcome.repos {
                 if let Some(repo) = next.status.repos.iter_mut().find(|r| r.name == seen.name) {
                     (repo.head_commit, repo.dirty) = (seen.head_commit, seen.dirty);

@@ -21,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::folder::{Seen, all_below, bury, is_plain, key_of, killed, path_of, progress, see, state_of, take_back};
 use self::places::Places;
 use self::queue::Waiting;
+use crate::adapters::disk;
 use crate::adapters::nofollow::Folder;
 use crate::ports::executor::{Executor, ExecutorError, StepEnded, StepKey, StepState};
 use crate::ports::secrets::StepSecrets;
@@ -140,6 +141,12 @@ impl Executor for LocalExecutor {
         self.stop_run(run_uid).await?;
         let uid = run_uid.to_owned();
         self.blocking("forget a run's steps", move |places| remove(&places.root.join(uid)))
+            .await
+    }
+
+    async fn free_bytes(&self, below: &Path) -> Result<Option<u64>, ExecutorError> {
+        let below = below.to_owned();
+        self.blocking("see how much room is left", move |_| disk::free_bytes(&below).map(Some))
             .await
     }
 

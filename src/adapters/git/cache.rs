@@ -31,11 +31,9 @@ impl<'a> Cache<'a> {
     pub fn of(root: &Path, namespace: &str, repo: &'a RepoPlan, rules: &'a GitRules) -> Result<Self, StepError> {
         let remote = locate(&repo.url, rules)?;
         let credential = repo.credential.as_deref().unwrap_or_default();
-        let identity = format!("{namespace}\n{}\n{credential}", normalise(&repo.url));
-        let digest = hex::encode(Sha256::digest(identity));
-        let key = &digest[..32];
+        let key = format!("{}{}", family_of(namespace, &repo.url), digest(credential, 8));
         Ok(Self {
-            git_dir: root.join(key),
+            git_dir: root.join(&key),
             lock: root.join(format!("{key}.lock")),
             repo,
             remote,
@@ -237,6 +235,17 @@ impl<'a> Cache<'a> {
             .line()?;
         std::fs::rename(&half, &self.git_dir).map_err(StepError::io(&what))
     }
+}
+
+/// How the names of a repository's caches begin; what follows tells credentials apart.
+pub fn family_of(namespace: &str, url: &str) -> String {
+    digest(&format!("{namespace}\n{}", normalise(url)), 24)
+}
+
+fn digest(text: &str, digits: usize) -> String {
+    let mut digest = hex::encode(Sha256::digest(text));
+    digest.truncate(digits);
+    digest
 }
 
 /// Whether the name can be put into a ref without meaning anything else to git.
