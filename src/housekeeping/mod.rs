@@ -132,8 +132,8 @@ impl Housekeeper {
 
     fn keep_house(&mut self) -> std::io::Result<Vec<String>> {
         let (places, now) = (self.settings.places.clone(), self.clock.now());
-        let shelf = Shelf::of(&places);
-        shelf.empty_trash(&(self.census)())?;
+        let sweeper = Shelf::of(&places);
+        sweeper.empty_trash(&(self.census)())?;
         // Listed first: whoever made what is there was in the cache by then, unless it is gone.
         let all = list(&places)?;
         let living = (self.census)();
@@ -162,17 +162,17 @@ impl Housekeeper {
         for found in doomed {
             match &found.kind {
                 Kind::Steps { uid, .. } => steps.push(uid.clone()),
-                _ => self.sweep(&shelf, found),
+                _ => self.sweep(&sweeper, found),
             }
         }
         self.count_caches(&places);
         Ok(steps)
     }
 
-    fn sweep(&mut self, shelf: &Shelf, found: &Found) {
+    fn sweep(&mut self, sweeper: &Shelf, found: &Found) {
         let (kind, path) = (found.kind.word(), found.path.display());
         // The census is asked once more, after what is to go was locked.
-        match shelf.sweep(found, &|| !(self.census)().needs(found)) {
+        match sweeper.sweep(found, &|| !(self.census)().needs(found)) {
             Ok(Swept::Gone) => {
                 let bytes = self.told.remove(&found.id()).unwrap_or_default();
                 self.metrics.swept(kind, bytes);

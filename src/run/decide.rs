@@ -154,9 +154,7 @@ fn admit(observed: &Observed, draft: &mut Draft, now: Moment) -> Admission {
                     message,
                 };
             }
-            if draft.status.docs.is_none()
-                && let Some(waiting) = line_up(observed, draft)
-            {
+            if let Some(waiting) = line_up(observed, draft) {
                 return waiting;
             }
             let message = format!("claiming {}", tickets.join(", "));
@@ -174,23 +172,28 @@ fn admit(observed: &Observed, draft: &mut Draft, now: Moment) -> Admission {
             message,
             release,
         } => {
-            draft.effects.extend(release.iter().map(|t| Effect::Release {
-                topology: topology_name(t),
-            }));
+            give_back(draft, &release);
             Admission::Waiting { reason, message }
         }
         Claiming::Refused { refusal, release } => {
-            draft.effects.extend(release.iter().map(|t| Effect::Release {
-                topology: topology_name(t),
-            }));
+            give_back(draft, &release);
             refuse(draft, refusal)
         }
     }
 }
 
-/// Lets the Run in, or has it wait for its turn without a claim on anything.
+fn give_back(draft: &mut Draft, tickets: &[String]) {
+    draft.effects.extend(tickets.iter().map(|t| Effect::Release {
+        topology: topology_name(t),
+    }));
+}
+
+/// Lets a Run in that was not accepted yet, or has it wait for its turn without a claim on anything.
 fn line_up(observed: &Observed, draft: &mut Draft) -> Option<Admission> {
     let (run, line) = (observed.run.as_ref(), &observed.line);
+    if draft.status.docs.is_some() {
+        return None;
+    }
     let (position, of, active) = match line.turn(&run.uid().unwrap_or_default()) {
         Turn::Go if line.most == 0 => return None,
         Turn::Go => {
