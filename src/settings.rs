@@ -105,6 +105,14 @@ pub struct ControllerArgs {
     #[arg(long, env = "METAWSM_GIT_LOCAL_ROOTS", value_delimiter = ',', help_heading = "Git")]
     pub git_local_roots: Vec<PathBuf>,
 
+    /// Namespaces in which Runs may name Secrets with credentials, comma-separated, or * for all [default: none]
+    #[arg(long, env = "METAWSM_SECRET_NAMESPACES", value_delimiter = ',', help_heading = "Git")]
+    pub secret_namespaces: Vec<String>,
+
+    /// Most bytes that the copy of one repository may take on disk, and again each of its clones
+    #[arg(long, env = "METAWSM_GIT_MAX_REPO_BYTES", default_value_t = 10 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..), help_heading = "Git")]
+    pub git_max_repo_bytes: u64,
+
     /// How long one git command may take
     #[arg(long, env = "METAWSM_GIT_TIMEOUT", default_value = "10m", value_parser = duration, help_heading = "Git")]
     pub git_timeout: Duration,
@@ -169,6 +177,12 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A list without its empty words: an empty environment variable is an empty list.
+fn named(words: &[String]) -> Vec<String> {
+    let trimmed = words.iter().map(|word| word.trim().to_owned());
+    trimmed.filter(|word| !word.is_empty()).collect()
+}
+
 impl ControllerArgs {
     /// What no single flag can check by itself.
     ///
@@ -221,12 +235,7 @@ impl ControllerArgs {
     pub fn run_settings(&self) -> RunSettings {
         RunSettings {
             rules: GitRules {
-                allowed_hosts: self
-                    .git_allowed_hosts
-                    .iter()
-                    .filter(|h| !h.is_empty())
-                    .cloned()
-                    .collect(),
+                allowed_hosts: named(&self.git_allowed_hosts),
                 local_roots: self
                     .git_local_roots
                     .iter()
@@ -234,6 +243,7 @@ impl ControllerArgs {
                     .cloned()
                     .collect(),
                 timeout_seconds: self.git_timeout.as_secs().max(1),
+                max_repo_bytes: self.git_max_repo_bytes,
             },
             limits: SeedLimits {
                 max_files: self.seed_max_files,
@@ -247,6 +257,7 @@ impl ControllerArgs {
                 .clone()
                 .unwrap_or_else(|| self.data_dir.join("workspaces")),
             cache_root: self.data_dir.join("cache"),
+            secret_namespaces: named(&self.secret_namespaces),
             inspect_interval: self.inspect_interval,
         }
     }
@@ -273,6 +284,7 @@ mod tests {
         let settings = parse(&[]).unwrap();
         assert!(settings.http_listen.ip().is_loopback());
         assert!(settings.run_settings().rules.local_roots.is_empty());
+        assert!(settings.run_settings().secret_namespaces.is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::secrets::StepSecrets;
 use crate::kernel::moment::Moment;
 
 /// Which step it is.
@@ -125,8 +126,9 @@ pub struct StepEnded {
 /// Starts steps and reports on them by level.
 #[async_trait]
 pub trait Executor: Send + Sync {
-    /// Starts the step unless its key was started before. `plan` is one of `workspaces::*Plan` as JSON.
-    async fn start(&self, key: &StepKey, plan: &Value) -> Result<(), ExecutorError>;
+    /// Starts the step unless its key was started before. `plan` is one of `workspaces::*Plan` as JSON. `secrets` are
+    /// handed to this one execution and kept nowhere.
+    async fn start(&self, key: &StepKey, plan: &Value, secrets: &StepSecrets) -> Result<(), ExecutorError>;
 
     /// What is known about it now. Also true for a step that an earlier controller process started.
     async fn look(&self, key: &StepKey) -> Result<StepState, ExecutorError>;

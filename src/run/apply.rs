@@ -41,9 +41,13 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             step,
             attempt,
             plan,
+            secrets,
         } => {
             let key = step_key(run, workspace, *step, *attempt);
-            kind.executor.start(&key, plan).await.map_err(|e| executor_failed(&e))
+            kind.executor
+                .start(&key, plan, secrets)
+                .await
+                .map_err(|e| executor_failed(&e))
         }
         Effect::Forget {
             workspace,

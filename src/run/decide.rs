@@ -23,6 +23,7 @@ use crate::kernel::repo_url::{self, RepoLocation};
 use crate::kernel::request::requested;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::StepName;
+use crate::ports::secrets::StepSecrets;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,7 @@ pub enum Effect {
         step: StepName,
         attempt: i32,
         plan: Value,
+        secrets: StepSecrets,
     },
     Forget {
         workspace: String,
@@ -287,6 +289,7 @@ fn work(observed: &Observed, draft: &mut Draft, home: &Home, now: Moment) {
             home,
             steps,
             settings: &observed.settings,
+            credentials: &observed.credentials,
             now,
             suspended: run.spec.suspend,
         };

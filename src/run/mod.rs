@@ -13,6 +13,7 @@
 mod apply;
 mod claiming;
 pub mod crd;
+mod credentials;
 mod decide;
 mod deletion;
 mod events;
@@ -58,6 +59,8 @@ pub struct RunSettings {
     /// Workspaces are `<root>/<namespace>/<run>/<ticket>`.
     pub workspace_root: PathBuf,
     pub cache_root: PathBuf,
+    /// Namespaces in which Secrets may be read; `*` for all.
+    pub secret_namespaces: Vec<String>,
     /// How often the clones of an active Run are looked at.
     pub inspect_interval: Duration,
 }

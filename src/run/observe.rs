@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kube::ResourceExt as _;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::GetParams;
+use kube::core::Request;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Client, Resource as _, ResourceExt as _};
 
 use super::RunKind;
 use super::RunSettings;
 use super::crd::{PrepareState, Run, SeedState, WorkspaceStatus};
+use super::credentials::{self, Credentials};
 use crate::kernel::outcome::Failure;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::{StepKey, StepName, StepState};
@@ -22,6 +26,8 @@ pub struct Observed {
     pub topologies: BTreeMap<String, Arc<TicketTopology>>,
     /// By name of the workspace.
     pub steps: BTreeMap<String, Steps>,
+    /// Read only when a step may start that needs them.
+    pub credentials: Credentials,
     pub settings: Arc<RunSettings>,
     /// How many transitions the journal can take now.
     pub room: usize,
@@ -81,6 +87,7 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
     Ok(Observed {
         run: object.clone(),
         topologies,
+        credentials: read_credentials(kind, object, &steps).await?,
         steps,
         settings: kind.settings.clone(),
         room,
@@ -117,4 +124,44 @@ async fn look(kind: &RunKind, run: &Run, workspace: &WorkspaceStatus, deleting: 
         inspect: see(StepName::Inspect, 1, prepared && !seeding && !deleting).await?,
         cleanup: see(StepName::Cleanup, 1, deleting).await?,
     })
+}
+
+/// Reads the Secrets that a step about to start may need, each by its name; Secrets are never listed or watched.
+async fn read_credentials(kind: &RunKind, run: &Run, steps: &BTreeMap<String, Steps>) -> Result<Credentials, Failure> {
+    let may_start = |steps: &Steps| [&steps.prepare, &steps.seed].contains(&&Some(StepState::NotStarted));
+    if run.spec.suspend || !steps.values().any(may_start) {
+        return Ok(Credentials::new());
+    }
+    let namespace = run.namespace().unwrap_or_default();
+    let mut read = Credentials::new();
+    for repo in &run.spec.repos {
+        let Some(reference) = &repo.credentials_secret_ref else {
+            continue;
+        };
+        let granted = match credentials::permitted(&kind.settings.secret_namespaces, &namespace) {
+            Err(refusal) => Err(refusal),
+            Ok(()) => match secret(&kind.client, &namespace, &reference.name).await {
+                Ok(Some(secret)) => credentials::granted(repo, &secret),
+                Ok(None) => Err(credentials::not_found(repo, &reference.name)),
+                Err(kube::Error::Api(answer)) if answer.is_forbidden() => Err(credentials::forbidden(&namespace)),
+                Err(error) => {
+                    let what = format!("failed to read Secret '{}': {error}", reference.name);
+                    return Err(Failure::Retry(what));
+                }
+            },
+        };
+        read.insert(repo.name.clone(), granted);
+    }
+    Ok(read)
+}
+
+/// One Secret. Parsed here, for the client logs an answer that it cannot parse.
+async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<Secret>, kube::Error> {
+    let request = Request::new(Secret::url_path(&(), Some(namespace))).get(name, &GetParams::default());
+    let text = match client.request_text(request.map_err(kube::Error::BuildRequest)?).await {
+        Err(kube::Error::Api(answer)) if answer.is_not_found() => return Ok(None),
+        other => other?,
+    };
+    let unreadable = |_| kube::Error::SerdeError(serde::de::Error::custom("the answer is no Secret"));
+    serde_json::from_str(&text).map(Some).map_err(unreadable)
 }

@@ -219,8 +219,10 @@ fn count(done: usize, of: usize, full: (&'static str, &str), busy: &'static str)
 
 /// The reasons that steps give, as the words of conditions; what is not among them gets the general word, and its
 /// message says the rest.
-const STEP_REASONS: [&str; 30] = [
+const STEP_REASONS: [&str; 40] = [
     "BaseBranchNotFound",
+    "CredentialsRefused",
+    "CredentialsRequired",
     "DocsIgnoredByGit",
     "DocsPathUnusable",
     "FetchFailed",
@@ -233,10 +235,18 @@ const STEP_REASONS: [&str; 30] = [
     "OutcomeUnreadable",
     "OutcomeUnwritable",
     "PlanUnreadable",
+    "RemoteCertificateRefused",
+    "RemoteHostKeyRefused",
+    "RemoteRedirected",
+    "RemoteUnreachable",
     "RepoHostNotAllowed",
     "RepoNameInvalid",
     "RepoNotFound",
+    "RepoTooLarge",
     "RepoUrlInvalid",
+    "SecretInvalid",
+    "SecretNotFound",
+    "SecretsNotPermitted",
     "SeedLimitExceeded",
     "SeedRefNotFound",
     "StartFailed",

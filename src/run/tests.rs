@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::RunSettings;
 use super::crd::{Phase, PrepareState, Run, RunStatus, SeedState};
+use super::credentials::{self, Credentials};
 use super::decide::{Effect, decide};
 use super::observe::{Observed, Steps};
 use crate::kernel::condition::{READY, STALLED, is_true};
@@ -18,6 +19,7 @@ use crate::kernel::moment::Moment;
 use crate::kernel::request::REQUESTED_AT;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::{StepError, StepName, StepState};
+use crate::ports::secrets::Credential;
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::ticket_topology::crd::{Claim, TicketTopology, TicketTopologySpec};
 
@@ -69,6 +71,7 @@ struct World {
     restricted: bool,
     released: bool,
     asked: u32,
+    credentials: Credentials,
 }
 
 impl World {
@@ -93,6 +96,7 @@ impl World {
             restricted: false,
             released: false,
             asked: 0,
+            credentials: Credentials::new(),
         }
     }
 
@@ -126,6 +130,7 @@ impl World {
             allowed_hosts: vec![],
             local_roots: roots,
             timeout_seconds: 1,
+            max_repo_bytes: 0,
         };
         let limits = SeedLimits {
             max_files: 1,
@@ -142,11 +147,13 @@ impl World {
                 .map(|(n, t)| (n.clone(), Arc::new(t.clone())))
                 .collect(),
             steps: steps.collect(),
+            credentials: self.credentials.clone(),
             settings: Arc::new(RunSettings {
                 rules,
                 limits,
                 workspace_root: "/w".into(),
                 cache_root: "/c".into(),
+                secret_namespaces: vec![],
                 inspect_interval: Duration::from_secs(60),
             }),
             room,
@@ -443,4 +450,44 @@ proptest! {
         let settled = (0..12).any(|_| world.released || !world.pass());
         prop_assert!(settled, "passes go on without news");
     }
+}
+
+#[test]
+fn a_run_waits_for_its_secret_and_hands_it_to_the_step_alone() {
+    let granted = credentials::Granted {
+        id: "git/u-1".to_owned(),
+        credential: Credential::Ssh {
+            identity: "s3cret".into(),
+            known_hosts: "h".into(),
+        },
+    };
+    let mut world = World::new(1, false, true);
+    let mut starts = Vec::new();
+    let readings = [
+        Err(StepError::passing("SecretNotFound", "create it")),
+        Err(StepError::lasting("SecretInvalid", "key 'identity' is missing")),
+        Ok(granted),
+    ];
+    for reading in readings {
+        world.credentials = [("docs".to_owned(), reading.clone())].into();
+        for _ in 0..6 {
+            world.now = world.now.plus(Duration::from_secs(301));
+            let plan = decide(&world.observed(RING), world.now);
+            starts.extend(plan.effects.into_iter().filter(|e| matches!(e, Effect::Start { .. })));
+            world.pass();
+        }
+        if let Err(error) = reading {
+            let status = world.status();
+            let ready = status.conditions.iter().find(|c| c.type_ == READY).unwrap();
+            assert_eq!((ready.reason.as_str(), starts.len()), (error.reason.as_str(), 0));
+            assert_eq!(is_true(&status.conditions, STALLED), !error.retriable);
+        }
+    }
+    let Some(Effect::Start { plan, secrets, .. }) = starts.first() else {
+        panic!("no step: {:?}", world.status())
+    };
+    assert!(secrets.of("docs").is_some());
+    assert_eq!(plan["repos"][0]["credential"], "git/u-1");
+    let shown = format!("{plan} {starts:?} {:?} {:?}", world.status(), world.observed(RING));
+    assert!(!shown.contains("s3cret"), "{shown}");
 }

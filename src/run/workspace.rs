@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::RunSettings;
 use super::crd::{DocSeedMode, PrepareState, Run, SeedState, WorkspaceRepo, WorkspaceStatus};
+use super::credentials::{Credentials, secrets_of};
 use super::decide::Effect;
 use super::home::Home;
 use super::observe::Steps;
@@ -14,6 +15,7 @@ use super::{events, plans, retry};
 use crate::kernel::journal::{Transition, cut};
 use crate::kernel::moment::Moment;
 use crate::ports::executor::{StepError, StepName, StepState};
+use crate::ports::secrets::StepSecrets;
 use crate::ports::workspaces::{InspectOutcome, PrepareOutcome, SeedOutcome};
 
 /// What everything about one workspace is decided on.
@@ -22,6 +24,7 @@ pub struct Ground<'a> {
     pub home: &'a Home,
     pub steps: &'a Steps,
     pub settings: &'a RunSettings,
+    pub credentials: &'a Credentials,
     pub now: Moment,
     /// Start nothing new.
     pub suspended: bool,
@@ -92,19 +95,30 @@ fn read<T: DeserializeOwned>(state: Option<&StepState>, next: &mut Advance) -> S
     }
 }
 
-/// Starts an attempt if its time has come, else says when.
-fn start(next: &mut Advance, ground: &Ground<'_>, wait: Duration, step: StepName, attempt: i32, plan: Option<Value>) {
-    if ground.suspended {
-        return;
-    }
-    if wait > Duration::ZERO {
+/// An attempt that may be started.
+struct Attempt {
+    step: StepName,
+    number: i32,
+    plan: Option<Value>,
+    secrets: StepSecrets,
+}
+
+/// Whether its time has come; else says when.
+fn is_due(next: &mut Advance, ground: &Ground<'_>, wait: Duration) -> bool {
+    if !ground.suspended && wait > Duration::ZERO {
         next.due = Some(wait);
-    } else if let Some(plan) = plan {
+    }
+    !ground.suspended && wait == Duration::ZERO
+}
+
+fn start(next: &mut Advance, attempt: Attempt) {
+    if let Some(plan) = attempt.plan {
         next.effects.push(Effect::Start {
             workspace: next.status.name.clone(),
-            step,
-            attempt,
+            step: attempt.step,
+            attempt: attempt.number,
             plan,
+            secrets: attempt.secrets,
         });
     }
 }
@@ -116,8 +130,22 @@ fn prepare(next: &mut Advance, ground: &Ground<'_>) {
         Seen::Start => {
             let p = &next.status.prepare;
             let (attempt, wait) = (p.attempts + 1, retry::wait(p.attempts, p.stalled, p.at, now));
-            let plan = serde_json::to_value(plans::prepare(ground.run, &next.status, ground.settings)).ok();
-            start(next, ground, wait, StepName::Prepare, attempt, plan);
+            if !is_due(next, ground, wait) {
+                return;
+            }
+            let plan = plans::prepare(ground.run, &next.status, ground.settings, ground.credentials);
+            match secrets_of(ground.credentials, &ground.run.spec.repos) {
+                Ok(secrets) => start(
+                    next,
+                    Attempt {
+                        step: StepName::Prepare,
+                        number: attempt,
+                        plan: serde_json::to_value(plan).ok(),
+                        secrets,
+                    },
+                ),
+                Err(refusal) => prepare_failed(next, &refusal, now),
+            }
         }
         Seen::Done(outcome) => {
             let repos = outcome.repos.into_iter().map(|r| WorkspaceRepo {
@@ -136,17 +164,19 @@ fn prepare(next: &mut Advance, ground: &Ground<'_>) {
             }
             next.transitions.push(events::prepared(&next.status));
         }
-        Seen::Failed(error) => {
-            let p = &mut next.status.prepare;
-            let news = p.reason.as_deref() != Some(&error.reason);
-            (p.state, p.stalled) = (PrepareState::Failed, !error.retriable);
-            (p.reason, p.message) = (Some(cut(&error.reason, 63)), Some(cut(&error.message, MESSAGE)));
-            (p.attempts, p.at) = (p.attempts + 1, Some(now));
-            next.due = Some(retry::wait(p.attempts, p.stalled, p.at, now));
-            if news {
-                next.transitions.push(events::prepare_failed(&next.status));
-            }
-        }
+        Seen::Failed(error) => prepare_failed(next, &error, now),
+    }
+}
+
+fn prepare_failed(next: &mut Advance, error: &StepError, now: Moment) {
+    let p = &mut next.status.prepare;
+    let news = p.reason.as_deref() != Some(&error.reason);
+    (p.state, p.stalled) = (PrepareState::Failed, !error.retriable);
+    (p.reason, p.message) = (Some(cut(&error.reason, 63)), Some(cut(&error.message, MESSAGE)));
+    (p.attempts, p.at) = (p.attempts + 1, Some(now));
+    next.due = Some(retry::wait(p.attempts, p.stalled, p.at, now));
+    if news {
+        next.transitions.push(events::prepare_failed(&next.status));
     }
 }
 
@@ -162,15 +192,29 @@ fn seed(next: &mut Advance, ground: &Ground<'_>) {
             } else {
                 wait
             };
-            let plan = plans::seed(ground.run, ground.home, &next.status, ground.settings);
-            start(
-                next,
-                ground,
-                due,
-                StepName::Seed,
-                attempt,
-                plan.and_then(|p| serde_json::to_value(p).ok()),
+            if !is_due(next, ground, due) {
+                return;
+            }
+            let plan = plans::seed(
+                ground.run,
+                ground.home,
+                &next.status,
+                ground.settings,
+                ground.credentials,
             );
+            let home = ground.run.spec.repos.iter().filter(|r| r.name == ground.home.repo);
+            match secrets_of(ground.credentials, home) {
+                Ok(secrets) => start(
+                    next,
+                    Attempt {
+                        step: StepName::Seed,
+                        number: attempt,
+                        plan: plan.and_then(|p| serde_json::to_value(p).ok()),
+                        secrets,
+                    },
+                ),
+                Err(refusal) => seed_failed(next, &refusal, now),
+            }
         }
         Seen::Done(outcome) => {
             let s = &mut next.status.seed;
@@ -182,17 +226,19 @@ fn seed(next: &mut Advance, ground: &Ground<'_>) {
             next.transitions
                 .push(events::seeded(&next.status, &outcome.directory, outcome.bootstrapped));
         }
-        Seen::Failed(error) => {
-            let s = &mut next.status.seed;
-            let news = s.reason.as_deref() != Some(&error.reason);
-            (s.state, s.stalled) = (SeedState::Failed, !error.retriable);
-            (s.reason, s.message) = (Some(cut(&error.reason, 63)), Some(cut(&error.message, MESSAGE)));
-            (s.attempts, s.at) = (s.attempts + 1, Some(now));
-            next.due = Some(retry::wait(s.attempts, s.stalled, s.at, now));
-            if news {
-                next.transitions.push(events::seed_failed(&next.status));
-            }
-        }
+        Seen::Failed(error) => seed_failed(next, &error, now),
+    }
+}
+
+fn seed_failed(next: &mut Advance, error: &StepError, now: Moment) {
+    let s = &mut next.status.seed;
+    let news = s.reason.as_deref() != Some(&error.reason);
+    (s.state, s.stalled) = (SeedState::Failed, !error.retriable);
+    (s.reason, s.message) = (Some(cut(&error.reason, 63)), Some(cut(&error.message, MESSAGE)));
+    (s.attempts, s.at) = (s.attempts + 1, Some(now));
+    next.due = Some(retry::wait(s.attempts, s.stalled, s.at, now));
+    if news {
+        next.transitions.push(events::seed_failed(&next.status));
     }
 }
 
@@ -206,7 +252,19 @@ fn inspect(next: &mut Advance, ground: &Ground<'_>) {
         Seen::Nothing => return,
         Seen::Start => {
             let plan = serde_json::to_value(plans::inspect(&next.status, ground.settings)).ok();
-            return start(next, ground, Duration::ZERO, StepName::Inspect, 1, plan);
+            if is_due(next, ground, Duration::ZERO) {
+                let (step, secrets) = (StepName::Inspect, StepSecrets::default());
+                start(
+                    next,
+                    Attempt {
+                        step,
+                        number: 1,
+                        plan,
+                        secrets,
+                    },
+                );
+            }
+            return;
         }
         Seen::Done(outcome) => {
             for seen in outcome.repos {

@@ -45,6 +45,7 @@ pub fn supervise(folder: &Path) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(attend(folder, &key, &own));
     own.end_session(PATIENCE);
+    files.remove(files::SECRETS)?;
     if files.kind(files::OUTCOME)?.is_none() {
         let error = StepError::passing("Killed", killed_message(&key, status, &last_words(&files)));
         files.write_whole(files::OUTCOME, &serde_json::to_vec(&StepEnd::Failed(error))?)?;
@@ -72,6 +73,8 @@ async fn attend(folder: &Path, key: &StepKey, own: &ProcessIdentity) -> io::Resu
         .arg(folder.join(files::PLAN))
         .arg("--outcome")
         .arg(folder.join(files::OUTCOME))
+        .arg("--secrets")
+        .arg(folder.join(files::SECRETS))
         .arg("--progress")
         .arg(folder.join(files::PROGRESS))
         .env(SUPERVISOR, own.pid.to_string())

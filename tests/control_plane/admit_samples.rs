@@ -11,7 +11,8 @@ pub fn sample_spec(base: Base) -> Value {
     match base {
         Base::Run | Base::Bootstrap => json!({
             "tickets": ["METAWSM-101"],
-            "repos": [{"name": "api", "url": "https://github.com/a/api", "baseBranch": "main"}],
+            "repos": [{"name": "api", "url": "https://github.com/a/api", "baseBranch": "main",
+                       "credentialsSecretRef": {"name": "git"}}],
             "docHomeRepo": "api", "docAuthorityMode": "WorkspaceActive", "docSeedMode": "CopyFromRepoOnStart",
             "docSeedFrom": "Commit", "docSeedRef": "main", "docsPath": "ttmp", "mode": "Bootstrap",
             "brief": {"goal": "a", "scope": "b", "doneCriteria": "c", "constraints": "d", "mergeIntent": "e"},

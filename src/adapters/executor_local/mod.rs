@@ -18,10 +18,12 @@ use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::folder::{Seen, all_below, bury, is_plain, key_of, killed, path_of, progress, see, state_of};
+use self::folder::{Seen, all_below, bury, is_plain, key_of, killed, path_of, progress, see, state_of, take_back};
 use self::places::Places;
+use self::queue::Waiting;
 use crate::adapters::nofollow::Folder;
 use crate::ports::executor::{Executor, ExecutorError, StepEnded, StepKey, StepState};
+use crate::ports::secrets::StepSecrets;
 use crate::ports::step_folder as files;
 
 /// How long a step may take to end by itself after it was asked to.
@@ -47,8 +49,10 @@ impl LocalExecutor {
         let (sender, ended) = mpsc::unbounded_channel();
         let places = Arc::new(Places::new(root.canonicalize()?, program, limit, sender));
         for path in all_below(&places.root, 3) {
-            if let (Seen::Running { .. }, Some(key)) = (see(&path)?, key_of(&path)) {
-                places.queue().adopt(path, key);
+            match (see(&path)?, key_of(&path)) {
+                (Seen::Running { .. }, Some(key)) => places.queue().adopt(path, key),
+                (Seen::Unstarted { .. } | Seen::Vanished { .. } | Seen::Ended { .. }, _) => take_back(&path)?,
+                (Seen::Running { .. } | Seen::Absent, _) => {}
             }
         }
         let watch = AbortOnDropHandle::new(tokio::spawn(places.clone().watch_adopted()));
@@ -95,9 +99,9 @@ impl LocalExecutor {
 
 #[async_trait]
 impl Executor for LocalExecutor {
-    async fn start(&self, key: &StepKey, plan: &Value) -> Result<(), ExecutorError> {
-        let (key, plan) = (key.clone(), plan.clone());
-        self.blocking("start a step", move |places| start(places, &key, &plan))
+    async fn start(&self, key: &StepKey, plan: &Value, secrets: &StepSecrets) -> Result<(), ExecutorError> {
+        let (key, plan, secrets) = (key.clone(), plan.clone(), secrets.clone());
+        self.blocking("start a step", move |places| start(places, key, &plan, secrets))
             .await
     }
 
@@ -147,20 +151,20 @@ impl Executor for LocalExecutor {
     }
 }
 
-fn start(places: &Arc<Places>, key: &StepKey, plan: &Value) -> io::Result<()> {
-    let path = path_of(&places.root, key)?;
+fn start(places: &Arc<Places>, key: StepKey, plan: &Value, secrets: StepSecrets) -> io::Result<()> {
+    let path = path_of(&places.root, &key)?;
     {
         let _alone = lock_starting(&places.root)?;
         let mut queue = places.queue();
         if queue.knows(&path) || !matches!(see(&path)?, Seen::Absent | Seen::Unstarted { .. }) {
             return Ok(());
         }
-        remove_older(&path, key)?;
+        remove_older(&path, &key)?;
         std::fs::create_dir_all(&path)?;
         let folder = Folder::open_trusted(&path)?;
-        folder.write_whole(files::KEY, &serde_json::to_vec(key)?)?;
+        folder.write_whole(files::KEY, &serde_json::to_vec(&key)?)?;
         folder.write_whole(files::PLAN, &serde_json::to_vec(plan)?)?;
-        queue.push(path, key.clone());
+        queue.push(Waiting { path, key, secrets });
     }
     places.fill();
     Ok(())

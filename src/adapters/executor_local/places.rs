@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::folder::{Seen, bury, killed, see};
-use super::queue::Queue;
+use super::folder::{Seen, bury, hand_over, killed, see};
+use super::queue::{Queue, Waiting};
 use crate::ports::executor::{StepEnded, StepError};
 
 /// How often executions that are not our children are looked at: an end is a hint, so a second is soon enough.
@@ -45,8 +45,10 @@ impl Places {
     pub fn fill(self: &Arc<Self>) {
         loop {
             let next = self.queue().next();
-            let Some((path, _)) = next else { return };
-            match self.spawn(&path) {
+            let Some(Waiting { path, secrets, .. }) = next else {
+                return;
+            };
+            match hand_over(&path, &secrets).and_then(|()| self.spawn(&path)) {
                 Ok(child) => drop(tokio::spawn(self.clone().wait_for(child, path))),
                 Err(why) => {
                     let error = StepError::passing("StartFailed", format!("failed to start the step: {why}"));
