@@ -17,7 +17,7 @@ use crate::harness::repositories::{Repository, git};
 use crate::harness::stage::Stage;
 
 /// Enough that the seed takes longer than it takes to see that it runs.
-const DOCUMENTS: usize = 3000;
+const DOCUMENTS: usize = 1500;
 
 /// What must be the same whatever happened on the way.
 #[derive(Debug, PartialEq)]
