@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::context::Context;
 use super::kind::Kind;
+use crate::failpoint::{Asked, fallible};
 use crate::kernel::journal::Journal as Ring;
 use crate::ports::journal::{JournalError, Mirror, Record, Vanished};
 
@@ -44,6 +45,8 @@ fn uids<K: Kind>(store: &Store<DeserializeGuard<K::Resource>>) -> HashSet<String
 }
 
 async fn infer<K: Kind>(cx: &Context<K>, vanished: Vanished) -> Result<(), JournalError> {
+    let asked = |asked: Asked| JournalError(asked.to_string());
+    fallible("vanished.before_record").map_err(asked)?;
     let Vanished { subject, last, mirror } = vanished;
     let known: Vec<_> = last.into_iter().collect();
     let mut ring = Ring::new(&subject.uid, &known, i64::MAX);
@@ -63,6 +66,6 @@ async fn infer<K: Kind>(cx: &Context<K>, vanished: Vanished) -> Result<(), Journ
             events,
             mirror,
         })
-        .await
-        .map(drop)
+        .await?;
+    fallible("vanished.after_record").map_err(asked)
 }

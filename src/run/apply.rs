@@ -12,6 +12,7 @@ use super::decide::Effect;
 use super::home::Home;
 use super::observe::step_key;
 use crate::controller::finalizer::post_params;
+use crate::failpoint::fallible;
 use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
 use crate::kernel::ticket::topology_name;
@@ -31,11 +32,19 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
         } => {
             let version = match seen {
                 Some(version) => version.clone(),
-                None => make_topology(kind, run, ticket, home, docs_path).await?,
+                None => {
+                    let made = make_topology(kind, run, ticket, home, docs_path).await?;
+                    fallible("run.after_topology")?;
+                    made
+                }
             };
-            take_claim(kind, run, &topology_name(ticket), &version, *since).await
+            take_claim(kind, run, &topology_name(ticket), &version, *since).await?;
+            fallible("run.after_claim")?;
         }
-        Effect::Release { topology } => release_claim(kind, run, topology).await,
+        Effect::Release { topology } => {
+            release_claim(kind, run, topology).await?;
+            fallible("run.after_release")?;
+        }
         Effect::Start {
             workspace,
             step,
@@ -43,7 +52,8 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             plan,
         } => {
             let key = step_key(run, workspace, *step, *attempt);
-            kind.executor.start(&key, plan).await.map_err(|e| executor_failed(&e))
+            kind.executor.start(&key, plan).await.map_err(|e| executor_failed(&e))?;
+            fallible("run.after_start")?;
         }
         Effect::Forget {
             workspace,
@@ -51,11 +61,19 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             attempt,
         } => {
             let key = step_key(run, workspace, *step, *attempt);
-            kind.executor.forget(&key).await.map_err(|e| executor_failed(&e))
+            kind.executor.forget(&key).await.map_err(|e| executor_failed(&e))?;
+            fallible("run.after_forget")?;
         }
-        Effect::StopSteps => kind.executor.stop_run(&uid).await.map_err(|e| executor_failed(&e)),
-        Effect::ForgetSteps => kind.executor.forget_run(&uid).await.map_err(|e| executor_failed(&e)),
+        Effect::StopSteps => {
+            kind.executor.stop_run(&uid).await.map_err(|e| executor_failed(&e))?;
+            fallible("run.after_stop_steps")?;
+        }
+        Effect::ForgetSteps => {
+            kind.executor.forget_run(&uid).await.map_err(|e| executor_failed(&e))?;
+            fallible("run.after_forget_steps")?;
+        }
     }
+    Ok(())
 }
 
 fn executor_failed(error: &ExecutorError) -> Failure {

@@ -21,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::folder::{Seen, all_below, bury, is_plain, key_of, killed, path_of, progress, see, state_of};
 use self::places::Places;
 use crate::adapters::nofollow::Folder;
+use crate::failpoint::fallible;
 use crate::ports::executor::{Executor, ExecutorError, StepEnded, StepKey, StepState};
 use crate::ports::step_folder as files;
 
@@ -160,6 +161,7 @@ fn start(places: &Arc<Places>, key: &StepKey, plan: &Value) -> io::Result<()> {
         let folder = Folder::open_trusted(&path)?;
         folder.write_whole(files::KEY, &serde_json::to_vec(key)?)?;
         folder.write_whole(files::PLAN, &serde_json::to_vec(plan)?)?;
+        fallible("executor.after_folder")?;
         queue.push(path, key.clone());
     }
     places.fill();
@@ -246,6 +248,6 @@ fn signal_all(places: &Arc<Places>, run_uid: &str, signal: Signal) -> io::Result
 fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
+        _ => Ok(fallible("executor.after_removal")?),
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::folder::{Seen, bury, killed, see};
 use super::queue::Queue;
+use crate::failpoint::fallible;
 use crate::ports::executor::{StepEnded, StepError};
 
 /// How often executions that are not our children are looked at: an end is a hint, so a second is soon enough.
@@ -76,7 +77,9 @@ impl Places {
                 command.env(name, value);
             }
         }
-        command.spawn()
+        let child = command.spawn()?;
+        fallible("executor.after_spawn")?;
+        Ok(child)
     }
 
     async fn wait_for(self: Arc<Self>, mut child: Child, path: PathBuf) {
