@@ -71,10 +71,12 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Every `boundary("…")` and `fallible("…")` in a text.
 fn calls(text: &str) -> Vec<(String, Caller)> {
     let found = |word: &str, caller| -> Vec<_> {
-        let after = text.split(&format!("{word}(\"")).skip(1);
-        after
-            .map(|t| (t.split('"').next().unwrap_or_default().to_owned(), caller))
-            .collect()
+        let opening = format!("{word}(\"");
+        let names = text
+            .split(&opening)
+            .skip(1)
+            .map(|t| t.split('"').next().unwrap_or_default());
+        names.map(|name| (name.to_owned(), caller)).collect()
     };
     [found("boundary", Caller::Goes), found("fallible", Caller::Fails)].concat()
 }

@@ -12,4 +12,12 @@ mod admit_run_repos;
 mod admit_run_rules;
 mod admit_samples;
 mod admit_topology;
+#[cfg(feature = "failpoints")]
+mod crash_keeper;
+#[cfg(feature = "failpoints")]
+mod crash_matrix;
+#[cfg(feature = "failpoints")]
+mod crash_story;
 mod harness;
+#[path = "../validator/mod.rs"]
+mod validator;
