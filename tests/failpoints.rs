@@ -13,7 +13,7 @@ const WRITES: [&str; 6] = [
     ".patch_status(",
     ".patch_metadata(",
     ".create(&",
-    ".replace(",
+    ".replace(&self",
     ".delete(&",
 ];
 

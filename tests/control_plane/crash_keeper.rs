@@ -103,11 +103,6 @@ impl Keeper {
     pub fn happened(&self, point: usize) -> bool {
         marker(&self.folder, point).exists()
     }
-
-    /// Looks after it for a last time, so that the controller is the caller's.
-    pub fn controller(&mut self) -> &mut Controller {
-        &mut self.controller
-    }
 }
 
 fn marker(folder: &Path, point: usize) -> PathBuf {

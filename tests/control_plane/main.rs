@@ -15,9 +15,12 @@ mod admit_topology;
 #[cfg(feature = "failpoints")]
 mod crash_keeper;
 #[cfg(feature = "failpoints")]
+mod crash_lost_database;
+#[cfg(feature = "failpoints")]
 mod crash_matrix;
 #[cfg(feature = "failpoints")]
 mod crash_story;
 mod harness;
+mod sabotage;
 #[path = "../validator/mod.rs"]
 mod validator;
