@@ -14,8 +14,12 @@ use crate::failpoint::{Asked, fallible};
 use crate::kernel::journal::Journal as Ring;
 use crate::ports::journal::{JournalError, Mirror, Record, Vanished};
 
-/// Compares the mirror with the cache, which must be complete.
-pub async fn sweep<K: Kind>(cx: &Context<K>, store: &Store<DeserializeGuard<K::Resource>>, namespace: Option<&str>) {
+/// Compares the mirror with the cache, which must be complete; whether that came to its end.
+pub async fn sweep<K: Kind>(
+    cx: &Context<K>,
+    store: &Store<DeserializeGuard<K::Resource>>,
+    namespace: Option<&str>,
+) -> bool {
     let namespaces: Vec<_> = namespace.map(str::to_owned).into_iter().collect();
     let gone = match cx
         .shared
@@ -25,19 +29,24 @@ pub async fn sweep<K: Kind>(cx: &Context<K>, store: &Store<DeserializeGuard<K::R
     {
         Ok(gone) => gone,
         Err(error) => {
-            warn!(kind = K::NAME, %error, "cannot compare the mirror with the cluster; trying again later");
-            return;
+            warn!(kind = K::NAME, %error, "cannot compare the mirror with the cluster; trying again soon");
+            return false;
         }
     };
     // What was mirrored while the question was on its way is in the cache by now.
     let alive = uids::<K>(store);
+    let mut complete = true;
     for vanished in gone.into_iter().filter(|v| !alive.contains(&v.subject.uid)) {
         let subject = vanished.subject.to_string();
         match infer::<K>(cx, vanished).await {
             Ok(()) => info!(subject, "vanished while nobody watched; recorded as deleted"),
-            Err(error) => warn!(subject, %error, "deletion not recorded; trying again later"),
+            Err(error) => {
+                complete = false;
+                warn!(subject, %error, "deletion not recorded; trying again soon");
+            }
         }
     }
+    complete
 }
 
 fn uids<K: Kind>(store: &Store<DeserializeGuard<K::Resource>>) -> HashSet<String> {

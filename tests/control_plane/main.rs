@@ -22,5 +22,6 @@ mod crash_matrix;
 mod crash_story;
 mod harness;
 mod sabotage;
+mod soak;
 #[path = "../validator/mod.rs"]
 mod validator;
