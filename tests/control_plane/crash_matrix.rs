@@ -33,7 +33,11 @@ const ELSEWHERE: [(&str, &str); 4] = [
 ];
 
 /// Cases that once found a bug: part of every run.
-const FOUND: [&str; 1] = ["sqlite.after_commit=panic"];
+const FOUND: [&str; 3] = [
+    "sqlite.after_commit=panic",
+    "vanished.before_record=error",
+    "executor.after_spawn=panic",
+];
 
 /// What a bounded run tries: about a minute and a half on two busy cores.
 const SINGLES: usize = 10;

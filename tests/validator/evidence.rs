@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::ApiResource;
@@ -16,6 +17,9 @@ use redis::streams::StreamRangeReply;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, FromRow, SqliteConnection};
+
+/// How long Redis may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the stores of one controller are.
 #[derive(Clone)]
@@ -205,7 +209,12 @@ fn read(kind: &str, object: DynamicObject) -> Object {
 async fn streams(place: &Place, types: &[String]) -> (Vec<Entry>, BTreeMap<String, Vec<Entry>>) {
     let names = StreamNames::new(&place.redis_prefix);
     let client = redis::Client::open(place.redis_url.as_str()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+    // The machine may be busier than the client's own deadlines allow for.
+    let patient = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    let connecting = client.get_multiplexed_async_connection_with_config(&patient);
+    let mut connection = connecting.await.expect("Redis answers");
     let mut typed = BTreeMap::new();
     for event_type in types {
         let stream = names.of_type(event_type);
