@@ -2,6 +2,7 @@
 //! earlier controller started by looking once a second.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,7 +48,11 @@ impl Places {
         loop {
             let next = self.queue().next();
             let Some((path, _)) = next else { return };
-            match self.spawn(&path) {
+            // A panic here must not keep the place, or the run could never be stopped.
+            let spawned = catch_unwind(AssertUnwindSafe(|| self.spawn(&path)));
+            match spawned
+                .unwrap_or_else(|_| Err(io::Error::other("the executor met a bug in itself; its log says where")))
+            {
                 Ok(child) => drop(tokio::spawn(self.clone().wait_for(child, path))),
                 Err(why) => {
                     let error = StepError::passing("StartFailed", format!("failed to start the step: {why}"));
