@@ -88,7 +88,7 @@ fn differences(listed: &[(&str, Caller)], called: &[(String, Caller)]) -> Vec<St
         match listed.iter().find(|(n, _)| n == name) {
             None => wrong.push(format!("'{name}' is in the source and not in the list")),
             Some((_, told)) if told != caller => {
-                wrong.push(format!("'{name}' is listed as {told:?} and called as {caller:?}"))
+                wrong.push(format!("'{name}' is listed as {told:?} and called as {caller:?}"));
             }
             Some(_) => {}
         }

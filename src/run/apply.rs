@@ -30,13 +30,12 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             seen,
             since,
         } => {
-            let version = match seen {
-                Some(version) => version.clone(),
-                None => {
-                    let made = make_topology(kind, run, ticket, home, docs_path).await?;
-                    fallible("run.after_topology")?;
-                    made
-                }
+            let version = if let Some(version) = seen {
+                version.clone()
+            } else {
+                let made = make_topology(kind, run, ticket, home, docs_path).await?;
+                fallible("run.after_topology")?;
+                made
             };
             take_claim(kind, run, &topology_name(ticket), &version, *since).await?;
             fallible("run.after_claim")?;

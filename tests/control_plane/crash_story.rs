@@ -11,6 +11,7 @@ use super::harness::leftovers;
 use super::harness::manifests::run;
 use super::harness::stage::Stage;
 use super::harness::{history, polling::eventually};
+use super::validator::evidence::connected;
 use super::validator::{self, Place};
 
 /// How a story ended.
@@ -138,8 +139,7 @@ pub fn place(stage: &Stage) -> Place {
 
 /// Redis loses what it held of this namespace.
 async fn forget_streams(stage: &Stage) {
-    let client = redis::Client::open(variable("METAWSM_TEST_REDIS_URL")).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+    let mut connection = connected(&variable("METAWSM_TEST_REDIS_URL")).await;
     let pattern = format!("{}:*", stage.namespace());
     let keys: Vec<String> = redis::cmd("KEYS")
         .arg(pattern)

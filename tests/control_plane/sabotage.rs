@@ -12,6 +12,7 @@ use super::harness::controller::Controller;
 use super::harness::manifests::{run, topology};
 use super::harness::polling::eventually;
 use super::harness::stage::Stage;
+use super::validator::evidence::connected;
 use super::validator::{self, Evidence, Invariant, Place, judge};
 
 /// A small history at rest: two topologies, one of them deleted, and a suspended Run. The controller is gone.
@@ -80,8 +81,7 @@ impl Rest {
 
     /// What is found in a copy of the streams that was changed so; `{}` in a key stands for the prefix.
     async fn after_redis(&self, command: &[&str]) -> Vec<Invariant> {
-        let client = redis::Client::open(self.place.redis_url.as_str()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = connected(&self.place.redis_url).await;
         let (from, to) = (self.place.redis_prefix.clone(), format!("{}:", uuid::Uuid::new_v4()));
         let pattern = format!("{from}*");
         let keys: Vec<String> = redis::cmd("KEYS")
@@ -140,6 +140,7 @@ async fn found(place: &Place) -> Vec<Invariant> {
 const END: &str = "type = 'Deleted' AND name = 'b-2'";
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 async fn sabotage_of_the_database_is_found() {
     use Invariant as I;
     let rest = Rest::new().await;

@@ -159,9 +159,12 @@ impl Soak {
             let unsettled = self.unsettled().await;
             unsettled.is_empty().then_some(())
         });
-        if settled.await.is_none() {
-            panic!("stuck after {SETTLING:?}: {:#?}", self.unsettled().await);
-        }
+        let settled = settled.await;
+        assert!(
+            settled.is_some(),
+            "stuck after {SETTLING:?}: {:#?}",
+            self.unsettled().await
+        );
     }
 
     async fn unsettled(&self) -> Vec<String> {

@@ -61,6 +61,7 @@ pub struct Object {
 
 /// A row of the audit log.
 #[derive(Clone, Debug, FromRow)]
+#[allow(clippy::struct_field_names, reason = "the names of the columns")]
 pub struct Fact {
     pub kind: String,
     pub namespace: String,
@@ -80,6 +81,7 @@ pub struct Fact {
 
 /// A row of the event log.
 #[derive(Clone, Debug, FromRow)]
+#[allow(clippy::struct_field_names, reason = "the names of the columns")]
 pub struct Event {
     pub log_id: String,
     pub epoch_ms: i64,
@@ -96,6 +98,7 @@ pub struct Event {
 
 /// A log that sequences count in.
 #[derive(Clone, Debug, FromRow)]
+#[allow(clippy::struct_field_names, reason = "the names of the columns")]
 pub struct Log {
     pub log_id: String,
     pub last_sequence: i64,
@@ -136,10 +139,10 @@ impl Evidence {
         .await;
         let audit: Vec<Fact> = all(&mut database, "SELECT * FROM audit_log ORDER BY uid, seq").await;
         // The types that facts have events of; one whose event is missing everywhere is found by the facts themselves.
-        let mut types: Vec<_> = events.iter().map(|e| e.event_type.clone()).collect();
-        types.sort();
-        types.dedup();
-        let (stream, typed) = streams(place, &types).await;
+        let mut wanted: Vec<_> = events.iter().map(|e| e.event_type.clone()).collect();
+        wanted.sort();
+        wanted.dedup();
+        let (stream, typed) = streams(place, &wanted).await;
         Self {
             objects: objects(place).await,
             logs: all(&mut database, "SELECT * FROM log").await,
@@ -206,28 +209,32 @@ fn read(kind: &str, object: DynamicObject) -> Object {
     }
 }
 
-async fn streams(place: &Place, types: &[String]) -> (Vec<Entry>, BTreeMap<String, Vec<Entry>>) {
-    let names = StreamNames::new(&place.redis_prefix);
-    let client = redis::Client::open(place.redis_url.as_str()).unwrap();
-    // The machine may be busier than the client's own deadlines allow for.
+/// A connection for a machine that may be busier than the client's own deadlines allow for.
+pub async fn connected(url: &str) -> redis::aio::MultiplexedConnection {
     let patient = redis::AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE));
+    let client = redis::Client::open(url).unwrap();
     let connecting = client.get_multiplexed_async_connection_with_config(&patient);
-    let mut connection = connecting.await.expect("Redis answers");
+    connecting.await.expect("Redis answers")
+}
+
+async fn streams(place: &Place, wanted: &[String]) -> (Vec<Entry>, BTreeMap<String, Vec<Entry>>) {
+    let names = StreamNames::new(&place.redis_prefix);
+    let mut connection = connected(&place.redis_url).await;
     let mut typed = BTreeMap::new();
-    for event_type in types {
+    for event_type in wanted {
         let stream = names.of_type(event_type);
         typed.insert(
             event_type.clone(),
-            entries(connection.xrange_all(&stream).await.unwrap()),
+            entries(&connection.xrange_all(&stream).await.unwrap()),
         );
     }
     let ordered = names.ordered();
-    (entries(connection.xrange_all(&ordered).await.unwrap()), typed)
+    (entries(&connection.xrange_all(&ordered).await.unwrap()), typed)
 }
 
-fn entries(reply: StreamRangeReply) -> Vec<Entry> {
+fn entries(reply: &StreamRangeReply) -> Vec<Entry> {
     let entry = |e: &redis::streams::StreamId| Entry {
         id: e.id.clone(),
         uuid: e.get("_watermill_message_uuid").unwrap_or_default(),

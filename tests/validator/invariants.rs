@@ -49,9 +49,11 @@ pub struct Flaw {
     pub what: String,
 }
 
+type Check = fn(&Evidence) -> Vec<String>;
+
 /// Everything that is wrong.
 pub fn judge(evidence: &Evidence) -> Vec<Flaw> {
-    let checks: [(Invariant, fn(&Evidence) -> Vec<String>); 12] = [
+    let checks: [(Invariant, Check); 12] = [
         (Invariant::EventHasFact, event_has_fact),
         (Invariant::FactHasEvent, fact_has_event),
         (Invariant::SubjectOrder, subject_order),
@@ -65,7 +67,7 @@ pub fn judge(evidence: &Evidence) -> Vec<Flaw> {
         (Invariant::MirrorIsObject, mirror_is_object),
         (Invariant::NothingUnsent, nothing_unsent),
     ];
-    let flaws = |(broken, check): (Invariant, fn(&Evidence) -> Vec<String>)| {
+    let flaws = |(broken, check): (Invariant, Check)| {
         let found = check(evidence).into_iter();
         found.map(move |what| Flaw { broken, what }).collect::<Vec<_>>()
     };
