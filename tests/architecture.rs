@@ -17,15 +17,32 @@ const MEDIAN: usize = 130;
 const ALLOWED: [(&str, &[&str]); 18] = [
     ("kernel", &["kernel"]),
     ("ports", &["ports", "kernel"]),
-    ("adapters", &["adapters", "ports", "kernel"]),
-    ("failpoint", &[]),
+    ("adapters", &["adapters", "failpoint", "ports", "kernel"]),
+    ("failpoint", &["kernel"]),
     ("controller", &["controller", "failpoint", "ports", "kernel"]),
-    ("run", &["run", "controller", "ports", "kernel", "ticket_topology::crd"]),
+    (
+        "run",
+        &[
+            "run",
+            "controller",
+            "failpoint",
+            "ports",
+            "kernel",
+            "ticket_topology::crd",
+        ],
+    ),
     (
         "ticket_topology",
-        &["ticket_topology", "controller", "ports", "kernel", "run::crd"],
+        &[
+            "ticket_topology",
+            "controller",
+            "failpoint",
+            "ports",
+            "kernel",
+            "run::crd",
+        ],
     ),
-    ("relay", &["relay", "ports", "kernel"]),
+    ("relay", &["relay", "failpoint", "ports", "kernel"]),
     (
         "steps",
         &[

@@ -242,8 +242,8 @@ fn upkeep<K: Kind>(
                 .set(i64::try_from(unreadable).unwrap_or(i64::MAX));
             drop(objects);
             if swept.is_none_or(|at: tokio::time::Instant| at.elapsed() >= SWEEP) {
-                vanished::sweep(&cx, &store, namespace.as_deref()).await;
-                swept = Some(tokio::time::Instant::now());
+                let complete = vanished::sweep(&cx, &store, namespace.as_deref()).await;
+                swept = complete.then(tokio::time::Instant::now);
             }
             tokio::select! {
                 () = tokio::time::sleep(COUNT) => {}

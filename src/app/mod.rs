@@ -148,6 +148,15 @@ async fn lead(
     }
     let history = Arc::new(History::open(&args.db_path(), ground.clock.clone()).await?);
     ground.readiness.set("database", true);
+    tasks.spawn("history", {
+        let (history, stop) = (history.clone(), stop.clone());
+        async move {
+            tokio::select! {
+                () = history.ended() => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    });
     relay::start_relay(ground, tasks, &history, last).await?;
     let (reporter, worker) = report::reporter(work.clone(), args.identity(), ground.metrics.clone());
     tasks.spawn("reporter", {

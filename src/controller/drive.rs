@@ -12,7 +12,7 @@ use super::context::Context;
 use super::kind::{CommonStatus, Kind, subject_of};
 use super::memory::version;
 use super::{finalizer, policy, status};
-use crate::failpoint::boundary;
+use crate::failpoint::fallible;
 use crate::kernel::journal::Journal as Ring;
 use crate::kernel::outcome::Failure;
 use crate::kernel::plan::Next;
@@ -36,9 +36,10 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
     let mut object = object;
     for _ in 0..TURNS {
         record(cx, &object, false).await;
-        boundary("drive.after_record");
+        fallible("drive.after_record")?;
         if let Some(held) = finalizer::ensure(cx, &object).await? {
             object = Arc::new(held);
+            fallible("drive.after_finalizer")?;
         }
         let known = cx.memory.of(&uid);
         let journal = K::status(&object).map(|s| s.journal().to_vec()).unwrap_or_default();
@@ -52,11 +53,11 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
         for effect in &plan.effects {
             cx.shared.leadership.check()?;
             cx.kind.apply(&object, effect).await?;
-            boundary("drive.after_effect");
+            fallible("drive.after_effect")?;
         }
         let (release, next) = (plan.release, plan.next);
         if let Some(written) = status::write(cx, &object, plan).await? {
-            boundary("drive.after_status");
+            fallible("drive.after_status")?;
             object = Arc::new(written);
             continue;
         }
@@ -81,8 +82,9 @@ async fn let_go<K: Kind>(cx: &Context<K>, object: &K::Resource) -> Result<Action
     if !record(cx, object, true).await || cx.memory.of(&uid).recorded < last {
         return Ok(Action::requeue(HELD));
     }
-    boundary("drive.before_release");
+    fallible("drive.before_release")?;
     finalizer::release(cx, object).await?;
+    fallible("drive.after_release")?;
     cx.memory.forget(&uid);
     Ok(Action::await_change())
 }

@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::adapters::nofollow::Folder;
 use crate::adapters::processes::ProcessIdentity;
+use crate::failpoint::fallible;
 use crate::ports::executor::{StepEnd, StepError, StepKey};
 use crate::ports::step_folder as files;
 
@@ -42,6 +43,7 @@ pub fn supervise(folder: &Path) -> io::Result<()> {
     let key: StepKey = serde_json::from_slice(&key)?;
     let own = ProcessIdentity::own()?;
     files.write_whole(files::PROCESS, &serde_json::to_vec(&own)?)?;
+    fallible("supervise.after_identity")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(attend(folder, &key, &own));
     own.end_session(PATIENCE);

@@ -12,8 +12,18 @@ mod admit_run_repos;
 mod admit_run_rules;
 mod admit_samples;
 mod admit_topology;
+#[cfg(feature = "failpoints")]
+mod crash_keeper;
+#[cfg(feature = "failpoints")]
+mod crash_lost_database;
+#[cfg(feature = "failpoints")]
+mod crash_matrix;
+#[cfg(feature = "failpoints")]
+mod crash_story;
 mod harness;
+mod sabotage;
 mod schemas;
+mod soak;
 mod status_first_sight;
 mod status_settled;
 mod status_suspend;
@@ -30,3 +40,5 @@ mod story_seeding;
 mod story_topology;
 mod story_two_controllers;
 mod story_undecodable;
+#[path = "../validator/mod.rs"]
+mod validator;

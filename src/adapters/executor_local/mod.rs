@@ -23,6 +23,7 @@ use self::places::Places;
 use self::queue::Waiting;
 use crate::adapters::disk;
 use crate::adapters::nofollow::Folder;
+use crate::failpoint::fallible;
 use crate::ports::executor::{Executor, ExecutorError, StepEnded, StepKey, StepState};
 use crate::ports::secrets::StepSecrets;
 use crate::ports::step_folder as files;
@@ -171,6 +172,7 @@ fn start(places: &Arc<Places>, key: StepKey, plan: &Value, secrets: StepSecrets)
         let folder = Folder::open_trusted(&path)?;
         folder.write_whole(files::KEY, &serde_json::to_vec(&key)?)?;
         folder.write_whole(files::PLAN, &serde_json::to_vec(plan)?)?;
+        fallible("executor.after_folder")?;
         queue.push(Waiting { path, key, secrets });
     }
     places.fill();
@@ -257,6 +259,6 @@ fn signal_all(places: &Arc<Places>, run_uid: &str, signal: Signal) -> io::Result
 fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
+        _ => Ok(fallible("executor.after_removal")?),
     }
 }

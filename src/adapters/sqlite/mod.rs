@@ -75,6 +75,11 @@ impl History {
         self.ask(Command::Close).await
     }
 
+    /// Resolves once nothing can be recorded any more: closed, or the writer came to an unplanned end.
+    pub async fn ended(&self) {
+        self.commands.closed().await;
+    }
+
     async fn change<T>(&self, change: impl FnOnce(Answer<T>) -> Change) -> Result<T, JournalError> {
         self.ask(|answer| Command::Change(change(answer))).await
     }

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use sqlx::SqlitePool;
+use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::failure::{may_be_one_record, words};
 use super::record::{GroupOutcome, check, write_group};
 use super::{adopt, log};
+use crate::failpoint::{Asked, fallible};
 use crate::ports::clock::Clock;
 use crate::ports::journal::{JournalError, Record, Recorded};
 use crate::ports::outbox::{LogIdentity, StreamPosition, WindowEvent};
@@ -123,10 +124,12 @@ impl Writer {
     async fn commit(&self, records: &[&Record]) -> Result<Vec<Recorded>, sqlx::Error> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let GroupOutcome { answers, appended } = write_group(&mut transaction, records, self.clock.now()).await?;
+        fallible("sqlite.before_commit").map_err(asked)?;
         transaction.commit().await?;
         if appended {
             self.appended.notify_one();
         }
+        fallible("sqlite.after_commit").map_err(asked)?;
         Ok(answers)
     }
 
@@ -142,26 +145,37 @@ impl Writer {
     async fn begin_log(&self, after_ms: i64) -> Result<LogIdentity, sqlx::Error> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let identity = log::begin_log(&mut transaction, after_ms, self.clock.now()).await?;
-        transaction.commit().await.map(|()| identity)
+        finish(transaction).await.map(|()| identity)
     }
 
     async fn mark_sent(&self, last: StreamPosition) -> Result<(), sqlx::Error> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         log::mark_sent(&mut transaction, last).await?;
-        transaction.commit().await
+        finish(transaction).await
     }
 
     async fn rewind(&self, after: Option<StreamPosition>) -> Result<i64, sqlx::Error> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let unsent = log::rewind(&mut transaction, after).await?;
-        transaction.commit().await.map(|()| unsent)
+        finish(transaction).await.map(|()| unsent)
     }
 
     async fn adopt(&self, events: &[WindowEvent]) -> Result<u64, sqlx::Error> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let fresh = adopt::adopt(&mut transaction, events, self.clock.now()).await?;
-        transaction.commit().await.map(|()| fresh)
+        finish(transaction).await.map(|()| fresh)
     }
+}
+
+/// Commits what is no record.
+async fn finish(transaction: Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
+    fallible("sqlite.before_change").map_err(asked)?;
+    transaction.commit().await?;
+    fallible("sqlite.after_change").map_err(asked)
+}
+
+fn asked(asked: Asked) -> sqlx::Error {
+    sqlx::Error::Io(asked.into())
 }
 
 fn reply<T>(answer: Answer<T>, result: Result<T, sqlx::Error>) {

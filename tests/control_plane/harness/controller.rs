@@ -136,6 +136,16 @@ impl Controller {
         );
     }
 
+    /// The process while there is one.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
+    /// Whether the process ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(|p| p.try_wait().unwrap().is_some())
+    }
+
     /// What an address answers: status and body. `None` while nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         let address = fs::read_to_string(self.settings.data.join("http.addr")).ok()?;
