@@ -10,6 +10,7 @@
 //! Watches Runs, and is woken by the topologies of their tickets and by steps that ended. Owns the claims on those
 //! topologies and the workspaces; everything about a ticket is judged on its own workspace only.
 
+mod admit;
 mod apply;
 mod claiming;
 pub mod crd;
