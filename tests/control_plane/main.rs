@@ -12,4 +12,6 @@ mod admit_run_repos;
 mod admit_run_rules;
 mod admit_samples;
 mod admit_topology;
+mod fault_road;
 mod harness;
+mod road;
