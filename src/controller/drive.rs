@@ -83,7 +83,7 @@ async fn let_go<K: Kind>(cx: &Context<K>, object: &K::Resource) -> Result<Action
     }
     boundary("drive.before_release");
     finalizer::release(cx, object).await?;
-    cx.memory.forget(&uid);
+    cx.memory.released(&uid);
     Ok(Action::await_change())
 }
 
