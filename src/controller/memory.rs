@@ -16,6 +16,8 @@ pub struct Remembered {
     pub mirrored: u64,
     /// The resource version of our own last write: older views are not acted on.
     pub written: u64,
+    /// When that was; `None` where nothing was written, or the object was let go.
+    pub written_at: Option<Instant>,
     /// The database holds other content for a `seq` of this object.
     pub forked: bool,
     /// Failures in a row, and the generation they belong to.
@@ -43,6 +45,15 @@ impl Memory {
     /// Changes what is remembered.
     pub fn change<R>(&self, uid: &str, change: impl FnOnce(&mut Remembered) -> R) -> R {
         change(self.lock().entry(uid.to_owned()).or_default())
+    }
+
+    /// We wrote the object, and this is its version now.
+    pub fn wrote(&self, uid: &str, version: u64) {
+        self.change(uid, |m| {
+            if version > m.written {
+                (m.written, m.written_at) = (version, Some(Instant::now()));
+            }
+        });
     }
 
     /// The object's last pass went well.
