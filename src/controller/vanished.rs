@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use super::context::Context;
 use super::kind::Kind;
 use crate::kernel::journal::Journal as Ring;
+use crate::kernel::subject::Subject;
 use crate::ports::journal::{JournalError, Mirror, Record, Vanished};
 
 /// Compares the mirror with the cache, which must be complete.
@@ -32,11 +33,25 @@ pub async fn sweep<K: Kind>(cx: &Context<K>, store: &Store<DeserializeGuard<K::R
     let alive = uids::<K>(store);
     for vanished in gone.into_iter().filter(|v| !alive.contains(&v.subject.uid)) {
         let subject = vanished.subject.to_string();
+        match is_there(cx, &vanished.subject).await {
+            Ok(false) => {}
+            Ok(true) => continue,
+            Err(error) => {
+                warn!(subject, %error, "cannot make sure that it is gone; trying again later");
+                continue;
+            }
+        }
         match infer::<K>(cx, vanished).await {
             Ok(()) => info!(subject, "vanished while nobody watched; recorded as deleted"),
             Err(error) => warn!(subject, %error, "deletion not recorded; trying again later"),
         }
     }
+}
+
+/// The cache may be filled from an old list, which lacks what is younger: the API server has the last word.
+async fn is_there<K: Kind>(cx: &Context<K>, subject: &Subject) -> Result<bool, kube::Error> {
+    let found = cx.api(&subject.namespace).get_metadata_opt(&subject.name).await?;
+    Ok(found.is_some_and(|object| object.uid().as_deref() == Some(&subject.uid)))
 }
 
 fn uids<K: Kind>(store: &Store<DeserializeGuard<K::Resource>>) -> HashSet<String> {
