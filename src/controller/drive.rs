@@ -38,7 +38,7 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
         Err(wait) => return Ok(wait),
     };
     for _ in 0..TURNS {
-        record(cx, &object, false).await;
+        let recorded = record(cx, &object, false).await;
         boundary("drive.after_record");
         if let Some(held) = finalizer::ensure(cx, &object).await? {
             object = Arc::new(held);
@@ -66,10 +66,12 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
         if release {
             return let_go(cx, &object).await;
         }
-        return Ok(match next {
-            Next::Settled => Action::requeue(policy::heartbeat()),
-            Next::After(after) => Action::requeue(after.max(Duration::from_millis(50))),
-        });
+        let after = match next {
+            Next::Settled => policy::heartbeat(),
+            Next::After(after) => after.max(Duration::from_millis(50)),
+        };
+        // What could not be recorded is tried again soon, also where nothing else is due.
+        return Ok(Action::requeue(if recorded { after } else { after.min(HELD) }));
     }
     record(cx, &object, false).await;
     Ok(Action::requeue(Duration::from_millis(50)))
@@ -140,6 +142,9 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
     if !deleted && last <= known.recorded && seen <= known.mirrored {
         return true;
     }
+    if !deleted && cx.memory.history_rests() {
+        return false;
+    }
     let entries: Vec<_> = journal.iter().filter(|e| e.seq > known.recorded).cloned().collect();
     let events = entries.iter().filter_map(|e| K::event_of(&subject, e)).collect();
     let mirror = mirror_of::<K>(object, deleted);
@@ -156,6 +161,7 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
         .await
     {
         Ok(recorded) => {
+            cx.memory.history(true);
             cx.memory.change(&uid, |m| {
                 m.recorded = m.recorded.max(last);
                 m.mirrored = m.mirrored.max(seen);
@@ -164,6 +170,7 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
             true
         }
         Err(error) => {
+            cx.memory.history(false);
             cx.shared.metrics.journal_failures.inc();
             warn!(kind = K::NAME, uid, %error, "history not recorded; trying again with the next pass");
             false

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// An old list may show an object that was let go for as long as the API server may be behind; it never is for so long.
 const GHOSTS: Duration = Duration::from_mins(10);
 
+/// A database that failed is left alone for so long: a locked one makes every try wait for seconds.
+const REST: Duration = Duration::from_secs(4);
+
 /// What is remembered of one object, by uid.
 #[derive(Clone, Debug, Default)]
 pub struct Remembered {
@@ -30,6 +33,7 @@ pub struct Remembered {
 pub struct Memory {
     objects: Mutex<HashMap<String, Remembered>>,
     released: Mutex<VecDeque<(Instant, String)>>,
+    history_failed: Mutex<Option<Instant>>,
 }
 
 impl Memory {
@@ -54,6 +58,18 @@ impl Memory {
                 (m.written, m.written_at) = (version, Some(Instant::now()));
             }
         });
+    }
+
+    /// History was recorded, or could not be.
+    pub fn history(&self, works: bool) {
+        let mut failed = self.history_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        *failed = (!works).then(Instant::now);
+    }
+
+    /// History failed a moment ago: it is not worth a try.
+    pub fn history_rests(&self) -> bool {
+        let failed = self.history_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|at| at.elapsed() < REST)
     }
 
     /// The object's last pass went well.

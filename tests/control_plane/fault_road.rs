@@ -11,7 +11,7 @@ use crate::harness::controller::{Controller, Settings};
 use crate::harness::history::{audit_of, verify};
 use crate::harness::kstatus::Verdict;
 use crate::harness::manifests::run;
-use crate::harness::polling::{eventually, within};
+use crate::harness::polling::within;
 use crate::harness::requests::Requests;
 use crate::harness::stage::{Stage, condition};
 use crate::road::{Road, Script, script};

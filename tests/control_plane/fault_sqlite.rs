@@ -125,6 +125,20 @@ async fn while_another_process_locks_the_database_work_goes_on_then_waits_and_re
     assert!(controller.log().contains("another process keeps the database locked"));
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
+    let last = stage.run("one").await["status"]["journal"]
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap()["seq"]
+        .as_i64();
+    eventually(
+        "what was decided meanwhile is recorded, though nobody asks for anything",
+        async || {
+            let rows = audit_of(&controller.database(), "Run", "one").await;
+            (rows.last()?["seq"].as_i64() >= last).then_some(())
+        },
+    )
+    .await;
     is_whole(&stage, &controller, &["one"]).await;
 }
 

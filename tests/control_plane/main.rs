@@ -12,6 +12,8 @@ mod admit_run_repos;
 mod admit_run_rules;
 mod admit_samples;
 mod admit_topology;
+mod fault_clock;
+mod fault_cluster;
 mod fault_leader;
 mod fault_redis;
 mod fault_road;

@@ -1,6 +1,7 @@
 //! A faulty road between the controller and the API server: a proxy that speaks plain HTTP to the one and TLS with the
 //! kubeconfig's credentials to the other. Lease, Events and reviews pass unharmed unless a story says otherwise.
 
+mod felt;
 mod lists;
 mod mangle;
 pub mod script;
