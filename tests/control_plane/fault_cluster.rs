@@ -142,7 +142,7 @@ async fn a_run_goes_on_though_the_watch_never_tells_of_our_own_writes() {
     stage.until("Run", "one", "it is seen", seen).await;
     road.change(|t| t.swallow = Some(("/runs".to_owned(), "one".to_owned(), 1000)));
     until_ready(&stage, "one").await;
-    assert!(road.done().contains_key("Swallow"), "{:?}", road.done());
+    assert!(road.done().keys().any(|k| k.contains("Swallow")), "{:?}", road.done());
     drop(controller);
 }
 
@@ -158,7 +158,7 @@ async fn a_run_that_an_old_list_does_not_show_is_not_taken_for_gone() {
         name: "old list",
         requests: vec![
             (Sort::List, Fault::StaleList, 1000),
-            (Sort::Watch, Fault::Delay(Duration::from_secs(3)), 1000),
+            (Sort::Watch, Fault::Delay(Duration::from_secs(1)), 1000),
         ],
         ..Script::clean()
     };

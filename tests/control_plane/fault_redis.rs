@@ -62,6 +62,16 @@ impl Story {
         within(UNBOTHERED, "the Run is ready though Redis fails", ready).await;
     }
 
+    /// The relay could not tell everything: the fault is felt.
+    async fn something_waits(&self) {
+        let waits = async || {
+            let (_, numbers) = self.controller.get("/metrics")?;
+            let unsent = numbers.lines().find_map(|l| l.strip_prefix("metawsm_outbox_unsent "))?;
+            (unsent.parse::<u64>().ok()? > 0).then_some(())
+        };
+        within(PATIENCE, "something waits in the outbox", waits).await;
+    }
+
     /// Every event so far is in Redis, once, in order, without a gap.
     async fn all_told(&self) -> Vec<Envelope> {
         let streams = Streams::new(&self.redis.url(), &format!("{}:", self.stage.namespace()));
@@ -112,11 +122,13 @@ async fn a_redis_that_is_full_read_only_or_locked_stops_nobody_and_hears_everyth
     let mut story = Story::begin().await;
     story.redis.tell(&["CONFIG", "SET", "maxmemory", "1"]).await;
     story.one_more().await;
+    story.something_waits().await;
     story.redis.tell(&["CONFIG", "SET", "maxmemory", "0"]).await;
     story.all_told().await;
 
     story.redis.tell(&["REPLICAOF", "127.0.0.1", "1"]).await;
     story.one_more().await;
+    story.something_waits().await;
     story.redis.tell(&["REPLICAOF", "NO", "ONE"]).await;
     story.all_told().await;
 
@@ -126,15 +138,12 @@ async fn a_redis_that_is_full_read_only_or_locked_stops_nobody_and_hears_everyth
         .tell_with("hunter2", &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
         .await;
     story.one_more().await;
+    story.something_waits().await;
     story
         .redis
         .tell_with("hunter2", &["CONFIG", "SET", "requirepass", ""])
         .await;
     story.all_told().await;
-    let log = story.controller.log();
-    for word in ["OOM", "read only replica", "Authentication required"] {
-        assert!(log.contains(word), "{word} is told in the log");
-    }
 }
 
 #[tokio::test]

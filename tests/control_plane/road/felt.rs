@@ -16,7 +16,9 @@ use crate::harness::stage::Stage;
 
 async fn client(road: &Road) -> Client {
     let read = Kubeconfig::read_from(road.kubeconfig("any")).unwrap();
-    let mut config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.unwrap();
+    let mut config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
+        .await
+        .unwrap();
     config.default_retry = false;
     Client::try_from(config).unwrap()
 }
@@ -38,13 +40,17 @@ async fn road_faults_are_felt_by_a_client() {
     assert_eq!(runs.list(&ListParams::default()).await.unwrap().items.len(), 0);
     let make = |name: &str| -> Run {
         let spec = json!({"tickets": ["A-1"], "repos": [{"name": "docs", "url": "https://github.com/a/b"}]});
-        let whole = json!({"apiVersion": "metawsm.dev/v1alpha1", "kind": "Run", "metadata": {"name": name}, "spec": spec});
+        let whole =
+            json!({"apiVersion": "metawsm.dev/v1alpha1", "kind": "Run", "metadata": {"name": name}, "spec": spec});
         serde_json::from_value(whole).unwrap()
     };
     for code in [409, 429, 500] {
         road.change(always(Sort::Write, Fault::Answer(code)));
         let refused = runs.create(&PostParams::default(), &make("one")).await;
-        assert!(matches!(refused, Err(kube::Error::Api(ref s)) if s.code == code), "{code}: {refused:?}");
+        assert!(
+            matches!(refused, Err(kube::Error::Api(ref s)) if s.code == code),
+            "{code}: {refused:?}"
+        );
     }
     road.change(always(Sort::Write, Fault::CutBefore));
     assert!(runs.create(&PostParams::default(), &make("one")).await.is_err());
@@ -52,15 +58,28 @@ async fn road_faults_are_felt_by_a_client() {
     road.change(always(Sort::Write, Fault::CutAfter));
     assert!(runs.create(&PostParams::default(), &make("one")).await.is_err());
     assert!(!stage.run("one").await.is_null(), "it was made, and nobody heard of it");
-    for hang in [Fault::Hang(Duration::from_secs(60)), Fault::HangBody(Duration::from_secs(60))] {
+    for hang in [
+        Fault::Hang(Duration::from_secs(60)),
+        Fault::HangBody(Duration::from_secs(60)),
+    ] {
         road.change(always(Sort::Read, hang));
         let waited = tokio::time::timeout(Duration::from_millis(300), runs.get("one")).await;
         assert!(waited.is_err(), "{hang:?}");
     }
     road.mend();
-    let version = runs.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
+    let version = runs
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .metadata
+        .resource_version
+        .unwrap();
     road.change(always(Sort::List, Fault::StaleList));
-    assert_eq!(runs.list(&ListParams::default()).await.unwrap().items.len(), 0, "as it was at first");
+    assert_eq!(
+        runs.list(&ListParams::default()).await.unwrap().items.len(),
+        0,
+        "as it was at first"
+    );
     road.mend();
     road.change(|t| t.script.broken = Some("one".to_owned()));
     assert!(runs.get("one").await.is_err(), "it cannot be decoded");
