@@ -61,12 +61,13 @@ pub fn watch_rights(ground: &Ground, tasks: &mut Tasks, client: Client) {
             match asked {
                 Ok(now) if now == known => {}
                 Ok(now) => {
-                    match now.is_empty() {
-                        true => info!("all rights are there"),
-                        false => warn!(
+                    if now.is_empty() {
+                        info!("all rights are there");
+                    } else {
+                        warn!(
                             missing = now.join(", "),
                             "rights are missing: see manifests of this version"
-                        ),
+                        );
                     }
                     known = now;
                 }

@@ -128,6 +128,26 @@ async fn outcome(stage: &Stage, controller: &Controller) -> Outcome {
     }
     assert!(facts > 0);
     verify(&controller.database()).await;
+    let events = events(stage).await;
+    let mut states = BTreeMap::new();
+    for name in ["one"] {
+        let run = stage.run(name).await;
+        let conditions = run["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let mut lines: Vec<_> = conditions
+            .iter()
+            .map(|c| format!("{}={}", c["type"], c["status"]))
+            .collect();
+        lines.sort();
+        states.insert(
+            name.to_owned(),
+            format!("{} {}", run["status"]["phase"], lines.join(" ")),
+        );
+    }
+    Outcome { audit, events, states }
+}
+
+/// What was told in Redis: once, without a gap, by subject.
+async fn events(stage: &Stage) -> BTreeMap<String, Vec<String>> {
     let streams = stage.streams();
     let ends = |events: &[metawsm::kernel::envelope::Envelope]| {
         let count = |t: &str| events.iter().filter(|e| e.event.event_type == t).count();
@@ -151,25 +171,10 @@ async fn outcome(stage: &Stage, controller: &Controller) -> Outcome {
         let line = format!("{} {}", envelope.event.event_type, envelope.event.data["to"]);
         events.entry(subject).or_default().push(line);
     }
-    let events = events
+    events
         .into_iter()
         .map(|(subject, lines)| (subject, told(lines.into_iter())))
-        .collect();
-    let mut states = BTreeMap::new();
-    for name in ["one"] {
-        let run = stage.run(name).await;
-        let conditions = run["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let mut lines: Vec<_> = conditions
-            .iter()
-            .map(|c| format!("{}={}", c["type"], c["status"]))
-            .collect();
-        lines.sort();
-        states.insert(
-            name.to_owned(),
-            format!("{} {}", run["status"]["phase"], lines.join(" ")),
-        );
-    }
-    Outcome { audit, events, states }
+        .collect()
 }
 
 /// Two workspaces race for who is first; that is no order. Whether a Run has to wait for the cache of topologies before

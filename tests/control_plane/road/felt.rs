@@ -15,8 +15,8 @@ use crate::harness::cluster::variable;
 use crate::harness::stage::Stage;
 
 async fn client(road: &Road) -> Client {
-    let read = Kubeconfig::read_from(road.kubeconfig("any")).unwrap();
-    let mut config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
+    let file = Kubeconfig::read_from(road.kubeconfig("any")).unwrap();
+    let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
         .await
         .unwrap();
     config.default_retry = false;
@@ -32,18 +32,18 @@ fn always(sort: Sort, fault: Fault) -> impl FnOnce(&mut Terms) {
     }
 }
 
+fn make(name: &str) -> Run {
+    let spec = json!({"tickets": ["A-1"], "repos": [{"name": "docs", "url": "https://github.com/a/b"}]});
+    let whole = json!({"apiVersion": "metawsm.dev/v1alpha1", "kind": "Run", "metadata": {"name": name}, "spec": spec});
+    serde_json::from_value(whole).unwrap()
+}
+
 #[tokio::test]
-async fn road_faults_are_felt_by_a_client() {
+async fn road_faults_of_requests_are_felt_by_a_client() {
     let stage = Stage::new().await;
     let road = Road::to(&variable("KUBECONFIG"), Script::clean()).await;
     let runs: Api<Run> = Api::namespaced(client(&road).await, stage.namespace());
     assert_eq!(runs.list(&ListParams::default()).await.unwrap().items.len(), 0);
-    let make = |name: &str| -> Run {
-        let spec = json!({"tickets": ["A-1"], "repos": [{"name": "docs", "url": "https://github.com/a/b"}]});
-        let whole =
-            json!({"apiVersion": "metawsm.dev/v1alpha1", "kind": "Run", "metadata": {"name": name}, "spec": spec});
-        serde_json::from_value(whole).unwrap()
-    };
     for code in [409, 429, 500] {
         road.change(always(Sort::Write, Fault::Answer(code)));
         let refused = runs.create(&PostParams::default(), &make("one")).await;
@@ -67,13 +67,6 @@ async fn road_faults_are_felt_by_a_client() {
         assert!(waited.is_err(), "{hang:?}");
     }
     road.mend();
-    let version = runs
-        .list(&ListParams::default())
-        .await
-        .unwrap()
-        .metadata
-        .resource_version
-        .unwrap();
     road.change(always(Sort::List, Fault::StaleList));
     assert_eq!(
         runs.list(&ListParams::default()).await.unwrap().items.len(),
@@ -83,7 +76,13 @@ async fn road_faults_are_felt_by_a_client() {
     road.mend();
     road.change(|t| t.script.broken = Some("one".to_owned()));
     assert!(runs.get("one").await.is_err(), "it cannot be decoded");
+}
 
+#[tokio::test]
+async fn road_tricks_on_watches_are_felt_by_a_client() {
+    let stage = Stage::new().await;
+    let road = Road::to(&variable("KUBECONFIG"), Script::clean()).await;
+    let runs: Api<Run> = Api::namespaced(client(&road).await, stage.namespace());
     let names = async |trick: Option<Trick>| {
         let script = Script {
             tricks: trick.map(|t| (t, 1000)).into_iter().collect(),
@@ -104,8 +103,16 @@ async fn road_faults_are_felt_by_a_client() {
             .await;
         told.join(" ")
     };
-    road.mend();
-    runs.create(&PostParams::default(), &make("two")).await.unwrap();
+    for name in ["one", "two"] {
+        runs.create(&PostParams::default(), &make(name)).await.unwrap();
+    }
+    let version = runs
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .metadata
+        .resource_version
+        .unwrap();
     let mut clean: Vec<_> = names(None).await.split(' ').map(str::to_owned).collect();
     clean.sort();
     assert_eq!(clean, ["one", "two"]);
