@@ -5,6 +5,7 @@ mod housekeeping;
 mod kinds;
 mod queue;
 mod relay;
+mod rights;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +83,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         .await
         .context("failed to find a cluster: set KUBECONFIG, or run inside one")?;
     let work = client::for_work(config.clone(), ground.metrics.clone(), ground.args.api_timeout)?;
+    rights::watch_rights(&ground, &mut tasks, work.clone());
     let lease = client::for_lease(config, ground.metrics.clone(), ground.args.lease_duration / 3)?;
     let mut elector = Elector::new(lease, lease_config(&ground.args), ground.clock.clone(), marks);
     ground.readiness.set("standby", true);
@@ -148,16 +150,8 @@ async fn lead(
     }
     let history = Arc::new(History::open(&args.db_path(), ground.clock.clone()).await?);
     ground.readiness.set("database", true);
-    tasks.spawn("history", {
-        let (history, stop) = (history.clone(), stop.clone());
-        async move {
-            tokio::select! {
-                () = history.ended() => {}
-                () = stop.cancelled() => {}
-            }
-        }
-    });
-    relay::start_relay(ground, tasks, &history, last).await?;
+    watch_database(tasks, &history, stop);
+    relay::start_relay(ground, tasks, &history, &leadership, last).await?;
     let (reporter, worker) = report::reporter(work.clone(), args.identity(), ground.metrics.clone());
     tasks.spawn("reporter", {
         let stop = stop.clone();
@@ -180,6 +174,19 @@ async fn lead(
     };
     kinds::start_kinds(ground, tasks, &shared)?;
     Ok(Some(history))
+}
+
+/// A database that was moved away under us, or a writer that came to an end, ends the process: only a start knows how
+/// to rebuild it.
+fn watch_database(tasks: &mut Tasks, history: &Arc<History>, stop: &CancellationToken) {
+    let (history, stop) = (history.clone(), stop.clone());
+    tasks.spawn("database watch", async move {
+        tokio::select! {
+            () = history.until_moved() => {}
+            () = history.ended() => {}
+            () = stop.cancelled() => {}
+        }
+    });
 }
 
 async fn wait_for_schema(work: &Client, stop: &CancellationToken) -> bool {

@@ -21,6 +21,9 @@ use crate::ports::journal::{Mirror, Record};
 /// How often one pass may go on from its own write before it lets others have a turn.
 const TURNS: usize = 8;
 
+/// How far the cache may be behind our own write; 99 of 100 times it is a seventh of a second.
+const LAG: Duration = Duration::from_secs(10);
+
 /// While history cannot be recorded and the ring is full: how long until the next try.
 const HELD: Duration = Duration::from_secs(5);
 
@@ -30,12 +33,12 @@ const HELD: Duration = Duration::from_secs(5);
 /// A [`Failure`] where an effect or the API server failed; the caller turns it into a requeue.
 pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result<Action, Failure> {
     let uid = object.meta().uid.clone().unwrap_or_default();
-    if version(object.meta().resource_version.as_deref()) < cx.memory.of(&uid).written {
-        return Ok(Action::await_change());
-    }
-    let mut object = object;
+    let mut object = match caught_up(cx, object).await? {
+        Ok(object) => object,
+        Err(wait) => return Ok(wait),
+    };
     for _ in 0..TURNS {
-        record(cx, &object, false).await;
+        let recorded = record(cx, &object, false).await;
         fallible("drive.after_record")?;
         if let Some(held) = finalizer::ensure(cx, &object).await? {
             object = Arc::new(held);
@@ -64,13 +67,44 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
         if release {
             return let_go(cx, &object).await;
         }
-        return Ok(match next {
-            Next::Settled => Action::requeue(policy::heartbeat()),
-            Next::After(after) => Action::requeue(after.max(Duration::from_millis(50))),
-        });
+        let after = match next {
+            Next::Settled => policy::heartbeat(),
+            Next::After(after) => after.max(Duration::from_millis(50)),
+        };
+        // What could not be recorded is tried again soon, also where nothing else is due.
+        return Ok(Action::requeue(if recorded { after } else { after.min(HELD) }));
     }
     record(cx, &object, false).await;
     Ok(Action::requeue(Duration::from_millis(50)))
+}
+
+/// A view that is older than our own last write is not acted on: the cache will catch up. Where it does not for long,
+/// the watch lost the news of our write, and the API server is asked.
+async fn caught_up<K: Kind>(
+    cx: &Context<K>,
+    object: Arc<K::Resource>,
+) -> Result<Result<Arc<K::Resource>, Action>, Failure> {
+    let meta = object.meta();
+    let known = cx.memory.of(meta.uid.as_deref().unwrap_or_default());
+    if version(meta.resource_version.as_deref()) >= known.written {
+        return Ok(Ok(object));
+    }
+    let Some(written_at) = known.written_at else {
+        return Ok(Err(Action::await_change()));
+    };
+    if let Some(left) = LAG.checked_sub(written_at.elapsed()) {
+        return Ok(Err(Action::requeue(left + Duration::from_millis(50))));
+    }
+    let (namespace, name) = (
+        meta.namespace.clone().unwrap_or_default(),
+        meta.name.clone().unwrap_or_default(),
+    );
+    let now = cx.api(&namespace).get_opt(&name).await;
+    let now = now.map_err(|error| Failure::Retry(format!("failed to read the object: {error}")))?;
+    Ok(match now.filter(|now| now.meta().uid == meta.uid) {
+        Some(now) => Ok(Arc::new(now)),
+        None => Err(Action::await_change()),
+    })
 }
 
 /// The object may go: its end is recorded, so the finalizer comes off.
@@ -85,7 +119,7 @@ async fn let_go<K: Kind>(cx: &Context<K>, object: &K::Resource) -> Result<Action
     fallible("drive.before_release")?;
     finalizer::release(cx, object).await?;
     fallible("drive.after_release")?;
-    cx.memory.forget(&uid);
+    cx.memory.released(&uid);
     Ok(Action::await_change())
 }
 
@@ -110,6 +144,9 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
     if !deleted && last <= known.recorded && seen <= known.mirrored {
         return true;
     }
+    if !deleted && cx.memory.history_rests() {
+        return false;
+    }
     let entries: Vec<_> = journal.iter().filter(|e| e.seq > known.recorded).cloned().collect();
     let events = entries.iter().filter_map(|e| K::event_of(&subject, e)).collect();
     let mirror = mirror_of::<K>(object, deleted);
@@ -126,6 +163,7 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
         .await
     {
         Ok(recorded) => {
+            cx.memory.history(true);
             cx.memory.change(&uid, |m| {
                 m.recorded = m.recorded.max(last);
                 m.mirrored = m.mirrored.max(seen);
@@ -134,6 +172,7 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
             true
         }
         Err(error) => {
+            cx.memory.history(false);
             cx.shared.metrics.journal_failures.inc();
             warn!(kind = K::NAME, uid, %error, "history not recorded; trying again with the next pass");
             false

@@ -12,6 +12,7 @@ use super::context::Context;
 use super::kind::Kind;
 use crate::failpoint::{Asked, fallible};
 use crate::kernel::journal::Journal as Ring;
+use crate::kernel::subject::Subject;
 use crate::ports::journal::{JournalError, Mirror, Record, Vanished};
 
 /// Compares the mirror with the cache, which must be complete; whether that came to its end.
@@ -38,6 +39,14 @@ pub async fn sweep<K: Kind>(
     let mut complete = true;
     for vanished in gone.into_iter().filter(|v| !alive.contains(&v.subject.uid)) {
         let subject = vanished.subject.to_string();
+        match is_there(cx, &vanished.subject).await {
+            Ok(false) => {}
+            Ok(true) => continue,
+            Err(error) => {
+                warn!(subject, %error, "cannot make sure that it is gone; trying again later");
+                continue;
+            }
+        }
         match infer::<K>(cx, vanished).await {
             Ok(()) => info!(subject, "vanished while nobody watched; recorded as deleted"),
             Err(error) => {
@@ -47,6 +56,12 @@ pub async fn sweep<K: Kind>(
         }
     }
     complete
+}
+
+/// The cache may be filled from an old list, which lacks what is younger: the API server has the last word.
+async fn is_there<K: Kind>(cx: &Context<K>, subject: &Subject) -> Result<bool, kube::Error> {
+    let found = cx.api(&subject.namespace).get_metadata_opt(&subject.name).await?;
+    Ok(found.is_some_and(|object| object.uid().as_deref() == Some(&subject.uid)))
 }
 
 fn uids<K: Kind>(store: &Store<DeserializeGuard<K::Resource>>) -> HashSet<String> {

@@ -149,6 +149,33 @@ impl World {
         self.run.status.clone().unwrap_or_default()
     }
 
+    fn settings(&self) -> RunSettings {
+        let roots = if self.restricted { vec![] } else { vec!["/repos".into()] };
+        let rules = GitRules {
+            allowed_hosts: vec![],
+            local_roots: roots,
+            timeout_seconds: 1,
+            max_repo_bytes: 0,
+        };
+        let limits = SeedLimits {
+            max_files: 1,
+            max_bytes: 1,
+            max_file_bytes: 1,
+            max_depth: 1,
+            max_name_bytes: 1,
+        };
+        RunSettings {
+            rules,
+            limits,
+            workspace_root: "/w".into(),
+            cache_root: "/c".into(),
+            secret_namespaces: vec![],
+            inspect_interval: Duration::from_secs(60),
+            run_disk_budget: BUDGET,
+            min_free_bytes: 1000,
+        }
+    }
+
     fn observed(&self, room: usize) -> Observed {
         let state = |workspace: &str, step, attempt| {
             self.steps
@@ -171,20 +198,6 @@ impl World {
             };
             (w.name.clone(), steps)
         });
-        let roots = if self.restricted { vec![] } else { vec!["/repos".into()] };
-        let rules = GitRules {
-            allowed_hosts: vec![],
-            local_roots: roots,
-            timeout_seconds: 1,
-            max_repo_bytes: 0,
-        };
-        let limits = SeedLimits {
-            max_files: 1,
-            max_bytes: 1,
-            max_file_bytes: 1,
-            max_depth: 1,
-            max_name_bytes: 1,
-        };
         Observed {
             run: Arc::new(self.run.clone()),
             topologies: self
@@ -194,16 +207,7 @@ impl World {
                 .collect(),
             steps: steps.collect(),
             credentials: self.credentials.clone(),
-            settings: Arc::new(RunSettings {
-                rules,
-                limits,
-                workspace_root: "/w".into(),
-                cache_root: "/c".into(),
-                secret_namespaces: vec![],
-                inspect_interval: Duration::from_secs(60),
-                run_disk_budget: BUDGET,
-                min_free_bytes: 1000,
-            }),
+            settings: Arc::new(self.settings()),
             line: match deleting || status.docs.is_some() {
                 true => Line::default(),
                 false => self.line(),

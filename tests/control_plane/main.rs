@@ -20,7 +20,14 @@ mod crash_lost_database;
 mod crash_matrix;
 #[cfg(feature = "failpoints")]
 mod crash_story;
+mod fault_clock;
+mod fault_cluster;
+mod fault_leader;
+mod fault_redis;
+mod fault_road;
+mod fault_sqlite;
 mod harness;
+mod road;
 mod sabotage;
 mod schemas;
 mod soak;
