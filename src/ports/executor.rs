@@ -1,5 +1,7 @@
 //! Work outside the API: steps are started here and looked at, never awaited inside a reconcile.
 
+use std::io::ErrorKind;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -74,7 +76,19 @@ impl StepError {
 
     /// A system call failed: `what` completes "failed to …".
     pub fn io(what: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
-        move |why| Self::passing("StepIoFailed", format!("failed to {what}: {why}"))
+        move |why| match why.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::disk_full(format!("failed to {what}: {why}")),
+            _ => Self::passing("StepIoFailed", format!("failed to {what}: {why}")),
+        }
+    }
+
+    /// There was no room: what is there stays as it is, and somebody who makes room need do nothing else.
+    pub fn disk_full(what: impl std::fmt::Display) -> Self {
+        let why = format!(
+            "{what}; the disk of the workspaces or the controller's quota on it is full: remove what is not needed there \
+             (such as folders in .orphans), or make the volume larger; it is tried again by itself"
+        );
+        Self::passing("DiskFull", why)
     }
 }
 

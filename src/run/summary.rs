@@ -196,8 +196,9 @@ fn count(done: usize, of: usize, full: (&'static str, &str), busy: &'static str)
 
 /// The reasons that steps give, as the words of conditions; what is not among them gets the general word, and its
 /// message says the rest.
-const STEP_REASONS: [&str; 30] = [
+const STEP_REASONS: [&str; 31] = [
     "BaseBranchNotFound",
+    "DiskFull",
     "DocsIgnoredByGit",
     "DocsPathUnusable",
     "FetchFailed",

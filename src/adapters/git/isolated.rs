@@ -116,6 +116,16 @@ impl<'a> Isolated<'a> {
         Ok(line.split_whitespace().nth(2).map(str::to_owned))
     }
 
+    /// How many bytes the files of a commit's folder have.
+    pub fn bytes_of(&self, commit: &str, folder: &Path) -> Result<u64, StepError> {
+        let listing = self
+            .call()
+            .args(&["ls-tree", "-r", "-z", "--full-tree", "--format=%(objectsize)"]);
+        let (_, answer) = listing.operands([commit]).args(&["--"]).operands([folder]).answer()?;
+        let sizes = answer.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        Ok(sizes.filter_map(|size| size.trim().parse::<u64>().ok()).sum())
+    }
+
     /// The tree that the work tree's folder would be once committed, ignored files included.
     pub fn tree_on_disk(&self, folder: &Path) -> Result<Option<String>, StepError> {
         self.call()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::revision::Contents;
 use super::walk::snapshot;
 use crate::adapters::git::isolated::Isolated;
 use crate::adapters::git::refs;
@@ -104,23 +105,27 @@ impl<'a> Destination<'a> {
     }
 
     /// The revision of the folder, with its counts; `None` if nothing is there.
-    pub fn contents(&self, directory: &Path) -> Result<Option<super::revision::Contents>, StepError> {
+    pub fn contents(&self, directory: &Path) -> Result<Option<Contents>, StepError> {
         let unusable = |e: std::io::Error| {
             let why = format!("\"{}\" in the workspace is no real folder: {e}", directory.display());
             StepError::lasting("DocsPathUnusable", why)
         };
         match self.clone.work_tree.find(directory).map_err(unusable)? {
-            Some(folder) => snapshot(&folder).map(Some),
+            Some(folder) => snapshot(&folder, self.plan.limits.max_bytes).map(Some),
             None => Ok(None),
         }
     }
 
     /// Whether the folder is what the base commit holds there. Compared as git would commit it, so that line ends that
     /// the checkout converted make no difference.
-    pub fn equals_base(&self, directory: &Path, exists: bool) -> Result<bool, StepError> {
+    pub fn equals_base(&self, directory: &Path, there: Option<&Contents>) -> Result<bool, StepError> {
         let base = self.git.tree_of(&self.plan.base_commit, directory)?;
-        if !exists {
+        let Some(there) = there else {
             return Ok(base.is_none());
+        };
+        // Git would read all of it; converted line ends make a text at most twice as long.
+        if there.unread && there.bytes > self.git.bytes_of(&self.plan.base_commit, directory)?.saturating_mul(2) {
+            return Ok(false);
         }
         match self.git.tree_on_disk(directory) {
             Err(error) if error.reason == "GitFailed" => Ok(false),
@@ -160,7 +165,7 @@ impl<'a> Destination<'a> {
             .ok_or_else(|| what()(std::io::Error::other("it has no name")))?;
         if parent.kind(name).map_err(what())? == Some(Kind::Folder) {
             if private.exchange(STAGE, &parent, name).map_err(what())? {
-                let taken = snapshot(&private.folder(STAGE).map_err(what())?)?.revision();
+                let taken = snapshot(&private.folder(STAGE).map_err(what())?, self.plan.limits.max_bytes)?.revision();
                 if old != Some(taken.as_str()) {
                     private.exchange(STAGE, &parent, name).map_err(what())?;
                     return Ok(false);

@@ -59,8 +59,9 @@ fn copy(
     let staged = stage.finish();
     boundary("step.seed.after_copy");
     let revision = staged.contents.revision();
-    let there = destination.contents(&directory)?.map(|contents| contents.revision());
-    let in_place = match compare(plan, destination, &directory, there.as_deref(), &revision)? {
+    let contents = destination.contents(&directory)?;
+    let there = contents.as_ref().map(Contents::revision);
+    let in_place = match compare(plan, destination, &directory, contents.as_ref(), &revision)? {
         Verdict::Same => true,
         Verdict::Replace => destination.exchange(&directory, &revision, there.as_deref())?,
         Verdict::Diverged => false,
@@ -119,9 +120,10 @@ fn compare(
     plan: &SeedPlan,
     destination: &Destination<'_>,
     directory: &Path,
-    there: Option<&str>,
+    contents: Option<&Contents>,
     source: &str,
 ) -> Result<Verdict, StepError> {
+    let there = contents.map(Contents::revision);
     let record = destination.record()?.unwrap_or_default();
     let ours: Vec<&str> = plan
         .last_revision
@@ -131,8 +133,8 @@ fn compare(
         .collect();
     Ok(judge(&Facts {
         source,
-        destination: there,
-        equals_base: there != Some(source) && destination.equals_base(directory, there.is_some())?,
+        destination: there.as_deref(),
+        equals_base: there.as_deref() != Some(source) && destination.equals_base(directory, contents)?,
         ours: &ours,
         interrupted: !record.revision.is_empty() && !record.settled,
     }))
