@@ -25,7 +25,7 @@ test: ## run all tests, the same that CI runs, on a real API server and a real R
 lint: ## formatting, clippy without warnings, shell and Go checks, CRDs as generated
 	@tests/control-plane/ensure-tools cargo cc go git shellcheck
 	cargo fmt --check
-	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --all-features --locked -- -D warnings
 	tests/watermill/run lint
 	shellcheck $(SCRIPTS)
 	@fresh=$$(mktemp -d) && trap "rm -rf '$$fresh'" EXIT && echo "cargo run --locked -- crd --dir $$fresh" && \

@@ -90,7 +90,6 @@ SELECT uid, namespace, name,
        status ->> '$.phase'                   AS phase,
        spec   ->> '$.tickets'                 AS tickets,
        spec   ->> '$.mode'                    AS mode,
-       spec   ->> '$.lifecycle'               AS lifecycle,
        status ->> '$.docs.homeRepo'           AS doc_home_repo,
        status ->> '$.docs.homeURL'            AS doc_home_url,
        status ->> '$.docs.authorityMode'      AS doc_authority_mode,
@@ -109,7 +108,6 @@ SELECT m.uid AS run_uid, m.namespace, m.name AS run,
        w.value ->> '$.path'     AS path,
        w.value ->> '$.branch'   AS branch,
        w.value ->> '$.repos'    AS repos,
-       w.value ->> '$.endpoint' AS endpoint,
        m.observed_at, m.deleted_at
 FROM mirror m, json_each(m.status, '$.workspaces') w
 WHERE m.kind = 'Run';

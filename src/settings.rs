@@ -186,6 +186,11 @@ impl ControllerArgs {
                 *root = real;
             }
         }
+        if self.identity.is_none() {
+            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            let random = uuid::Uuid::new_v4().simple().to_string();
+            self.identity = Some(format!("{host}_{}", &random[..8]));
+        }
         if self.lease_duration < Duration::from_secs(3) {
             bail!("--lease-duration must be 3s or more, or every short pause would change the leader");
         }
@@ -200,6 +205,11 @@ impl ControllerArgs {
             *path = std::path::absolute(&*path).context("--db or --workspaces is no usable path")?;
         }
         Ok(self)
+    }
+
+    /// Who this process is in the Lease.
+    pub fn identity(&self) -> &str {
+        self.identity.as_deref().unwrap_or("metawsm")
     }
 
     /// The SQLite file.

@@ -76,7 +76,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tasks,
         Context::new(run_kind, shared.clone()),
         runs,
-        topologies_of(wake_topology),
+        topologies_of(topology_store, wake_topology),
     );
     let topology_kind = TopologyKind {
         client: shared.client.clone(),
@@ -143,16 +143,32 @@ fn start_kind<K: Kind>(
     tasks.spawn("upkeep", upkeep(cx, feed.store, ground));
 }
 
-/// A Run that changed wakes the topologies of its tickets: their claims may be abandoned now.
-fn topologies_of(wake: Pokes<TicketTopology>) -> impl Fn(&Guarded<Run>) + Send + 'static {
-    move |run| {
-        if let Ok(run) = &run.0 {
+/// A Run that changed wakes the topologies of its tickets: their claims may be abandoned now. The tickets of one that
+/// cannot be read are unknown: it wakes the topologies that it claims.
+fn topologies_of(
+    topologies: Store<Guarded<TicketTopology>>,
+    wake: Pokes<TicketTopology>,
+) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| match &run.0 {
+        Ok(run) => {
             for ticket in &run.spec.tickets {
                 let topology = ObjectRef::new(&topology_name(ticket)).within(&run.namespace().unwrap_or_default());
                 let _ = wake.send(topology);
             }
         }
+        Err(broken) => {
+            let uid = broken.metadata.uid.clone().unwrap_or_default();
+            let claimed = topologies.state_filter(|topology| topology.0.as_ref().is_ok_and(|t| claims(t, &uid)));
+            for topology in claimed {
+                let _ = wake.send(ObjectRef::from_obj(topology.as_ref()));
+            }
+        }
     }
+}
+
+fn claims(topology: &TicketTopology, run_uid: &str) -> bool {
+    let status = topology.status.as_ref();
+    status.is_some_and(|s| s.claims.iter().any(|claim| claim.run_uid == run_uid))
 }
 
 /// A topology that changed wakes every Run that wants its ticket.

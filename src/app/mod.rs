@@ -144,7 +144,7 @@ async fn lead(
     let history = Arc::new(History::open(&args.db_path(), ground.clock.clone()).await?);
     ground.readiness.set("database", true);
     relay::start_relay(ground, tasks, &history, last).await?;
-    let (reporter, worker) = report::reporter(work.clone(), &identity(args), ground.metrics.clone());
+    let (reporter, worker) = report::reporter(work.clone(), args.identity(), ground.metrics.clone());
     tasks.spawn("reporter", {
         let stop = stop.clone();
         async move {
@@ -215,18 +215,11 @@ fn lease_config(args: &ControllerArgs) -> LeaseConfig {
     LeaseConfig {
         namespace: args.lease_namespace.clone(),
         name: args.lease_name.clone(),
-        identity: identity(args),
+        identity: args.identity().to_owned(),
         duration: args.lease_duration,
         renew_deadline: args.lease_duration * 2 / 3,
         retry: args.lease_duration / 8,
     }
-}
-
-fn identity(args: &ControllerArgs) -> String {
-    let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-    args.identity
-        .clone()
-        .unwrap_or_else(|| format!("{}_{}", host(), std::process::id()))
 }
 
 fn stop_on_signal() -> anyhow::Result<CancellationToken> {

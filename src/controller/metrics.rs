@@ -7,7 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-/// Labels of reconcile counts; `result` is `success`, `error`, `requeue_after` or a failure class.
+/// Labels of reconcile counts; `result` is `success` or a failure's class: `stalled`, `waiting`, `retry`, `quiet`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReconcileLabels {
     pub controller: &'static str,

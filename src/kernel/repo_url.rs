@@ -60,7 +60,8 @@ pub fn check(url: &str, allowed_hosts: &[String], local_roots: &[PathBuf]) -> Re
             Err(RepoRefusal {
                 reason: "LocalRepoNotAllowed",
                 message: format!(
-                    "the local repository \"{url}\" lies below none of the folders that the settings allow"
+                    "the local repository \"{url}\" lies below none of the folders that the controller allows; \
+                     use an https or ssh URL, or have its folder added to the controller's --git-local-roots"
                 ),
             })
         }
@@ -68,7 +69,10 @@ pub fn check(url: &str, allowed_hosts: &[String], local_roots: &[PathBuf]) -> Re
             if !allowed_hosts.iter().any(|rule| host_matches(rule, &host)) {
                 return Err(RepoRefusal {
                     reason: "RepoHostNotAllowed",
-                    message: format!("the host \"{host}\" of \"{url}\" is not among the hosts that the settings allow"),
+                    message: format!(
+                        "the host \"{host}\" of \"{url}\" is not among the hosts that the controller allows; \
+                         use an allowed one, or have it added to the controller's --git-allowed-hosts"
+                    ),
                 });
             }
             Ok(if scheme == "https" {

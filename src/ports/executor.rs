@@ -51,7 +51,8 @@ pub struct StepError {
     pub reason: String,
     /// What is wrong and what to do about it.
     pub message: String,
-    /// `false`: only a change of the world outside (or a request) can help; do not try again by the clock.
+    /// `false`: only a change of the world outside, or a request, can help; tried again by the clock only slowly, to
+    /// notice that the cause is gone.
     pub retriable: bool,
 }
 

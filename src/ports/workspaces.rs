@@ -187,6 +187,9 @@ pub struct CleanupPlan {
 pub struct CleanupRepo {
     pub name: String,
     pub base_commit: Option<String>,
+    /// The branch's last seed, whose documents are also where they came from; `None` where that is not so (a
+    /// bootstrap's documents are nowhere else).
+    pub seed_commit: Option<String>,
 }
 
 /// What became of the workspace.

@@ -33,7 +33,7 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
                 Some(version) => version.clone(),
                 None => make_topology(kind, run, ticket, home, docs_path).await?,
             };
-            take_claim(kind, run, &topology_name(ticket), &version, *since).await
+            take_claim(kind, run, &topology_name(ticket), &version, &home.url, *since).await
         }
         Effect::Release { topology } => release_claim(kind, run, topology).await,
         Effect::Start {
@@ -93,10 +93,18 @@ async fn make_topology(
     }
 }
 
-async fn take_claim(kind: &RunKind, run: &Run, topology: &str, version: &str, since: Moment) -> Result<(), Failure> {
+async fn take_claim(
+    kind: &RunKind,
+    run: &Run,
+    topology: &str,
+    version: &str,
+    home_url: &str,
+    since: Moment,
+) -> Result<(), Failure> {
     let claim = Claim {
         run_uid: run.uid().unwrap_or_default(),
         run_name: run.name_any(),
+        home_url: home_url.to_owned(),
         since,
     };
     let body = json!({

@@ -68,7 +68,9 @@ pub struct RunSpec {
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(
         merge_strategy = ListMerge::Map(vec!["name".into()]),
-        validation = Rule::new("self == oldSelf").message("repos cannot be changed; delete the Run and make another")
+        // Two map lists are equal in any order, but the first repository is the default home: so the order is compared too.
+        validation = Rule::new("self == oldSelf && self.map(r, r.name) == oldSelf.map(r, r.name)")
+            .message("repos cannot be changed, nor their order; delete the Run and make another")
     )]
     pub repos: Vec<Repo>,
 

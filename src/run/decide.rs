@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use serde_json::Value;
 
 use super::claiming::{Claiming, claiming};
-use super::crd::{DocSeedFrom, DocsStatus, Run, RunStatus, SeedState};
+use super::crd::{DocSeedFrom, DocsStatus, PrepareState, Run, RunStatus, SeedState};
 use super::deletion::deleting;
 use super::events;
 use super::home::{Home, Refusal};
@@ -134,13 +134,18 @@ fn admit(observed: &Observed, draft: &mut Draft, now: Moment) -> Admission {
             if let Err(refusal) = check_source(observed, &home) {
                 return refuse(draft, refusal);
             }
-            let message = format!("claiming {}", tickets.join(", "));
-            if !run.spec.suspend {
-                draft
-                    .effects
-                    .extend(tickets.into_iter().map(|ticket| claim(observed, &home, ticket, now)));
-                draft.due(Some(Duration::from_secs(2)));
+            if run.spec.suspend {
+                let message = format!("suspended before {} was claimed", tickets.join(", "));
+                return Admission::Waiting {
+                    reason: "Suspended",
+                    message,
+                };
             }
+            let message = format!("claiming {}", tickets.join(", "));
+            draft
+                .effects
+                .extend(tickets.into_iter().map(|ticket| claim(observed, &home, ticket, now)));
+            draft.due(Some(Duration::from_secs(2)));
             Admission::Waiting {
                 reason: "Claiming",
                 message,
@@ -188,6 +193,8 @@ fn accept(observed: &Observed, draft: &mut Draft, home: &Home) {
     draft.status.docs = Some(DocsStatus {
         home_repo: home.repo.clone(),
         home_url: home.url.clone(),
+        authority_mode: run.spec.doc_authority_mode,
+        seed_mode: run.spec.doc_seed_mode,
         seed_summary: String::new(),
         freshness_revision: None,
         freshness_at: None,
@@ -254,6 +261,9 @@ fn answer_request(run: &Run, draft: &mut Draft) {
     }
     for workspace in &mut draft.status.workspaces {
         workspace.prepare.at = None;
+        if workspace.repos.iter().any(|r| r.problem.is_some()) {
+            workspace.prepare.state = PrepareState::Pending;
+        }
         if workspace.seed.state != SeedState::Skipped {
             workspace.seed.state = SeedState::Pending;
         }

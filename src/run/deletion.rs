@@ -17,6 +17,11 @@ use crate::kernel::plan::{Next, Plan};
 use crate::ports::executor::{StepName, StepState};
 use crate::ports::workspaces::CleanupOutcome;
 
+/// How long a failing cleanup may hold a deletion up: longer than a restart, shorter than people wait.
+const CLEANUP_PATIENCE: Duration = Duration::from_secs(120);
+/// Between two tries.
+const CLEANUP_PAUSE: Duration = Duration::from_secs(2);
+
 /// The one word for all of it.
 const DELETING: &str = "Deleting";
 
@@ -24,7 +29,7 @@ const DELETING: &str = "Deleting";
 enum Cleaned {
     NotStarted,
     Running,
-    /// Killed in the middle: the same again.
+    /// It failed for a reason that may pass: the same again.
     Again,
     Removed,
     Kept(String),
@@ -46,7 +51,7 @@ pub fn deleting(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
     let mut status = run.status.clone().unwrap_or_default();
     let soon = Next::After(Duration::from_secs(1));
     let (mut effects, mut transitions, mut next, mut release) = (vec![], vec![], Next::Settled, false);
-    let message = match stage(observed) {
+    let message = match stage(observed, now) {
         Stage::Announce => {
             transitions.push(events::phase_changed(status.phase, Phase::Stopping, DELETING));
             status.phase = Some(Phase::Stopping);
@@ -81,7 +86,7 @@ pub fn deleting(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
     }
 }
 
-fn stage(observed: &Observed) -> Stage {
+fn stage(observed: &Observed, now: Moment) -> Stage {
     let run = observed.run.as_ref();
     let status = run.status.as_ref();
     if status.and_then(|s| s.journal.last()).is_some_and(|e| e.kind == DELETED) {
@@ -92,7 +97,7 @@ fn stage(observed: &Observed) -> Stage {
     }
     let cleaned: Vec<_> = status_workspaces(run)
         .iter()
-        .map(|w| (w, cleaned(observed, w)))
+        .map(|w| (w, cleaned(observed, w, now)))
         .collect();
     if !cleaned
         .iter()
@@ -115,11 +120,16 @@ fn status_workspaces(run: &Run) -> &[WorkspaceStatus] {
     run.status.as_ref().map(|s| s.workspaces.as_slice()).unwrap_or_default()
 }
 
-fn cleaned(observed: &Observed, workspace: &WorkspaceStatus) -> Cleaned {
+fn cleaned(observed: &Observed, workspace: &WorkspaceStatus, now: Moment) -> Cleaned {
     match observed.steps.get(&workspace.name).and_then(|s| s.cleanup.as_ref()) {
         None | Some(StepState::NotStarted) => Cleaned::NotStarted,
         Some(StepState::Running { .. }) => Cleaned::Running,
-        Some(StepState::Failed { error, .. }) if error.reason == "Killed" => Cleaned::Again,
+        Some(StepState::Failed { error, at }) if error.retriable && still_patient(observed, now) => {
+            match CLEANUP_PAUSE.saturating_sub(now.since(*at)) {
+                Duration::ZERO => Cleaned::Again,
+                _ => Cleaned::Running,
+            }
+        }
         Some(StepState::Failed { error, .. }) => Cleaned::Kept(format!("{}: {}", workspace.path, error.message)),
         Some(StepState::Succeeded { outcome, .. }) => match serde_json::from_value::<CleanupOutcome>(outcome.clone()) {
             Ok(CleanupOutcome {
@@ -130,6 +140,17 @@ fn cleaned(observed: &Observed, workspace: &WorkspaceStatus) -> Cleaned {
             Err(error) => Cleaned::Kept(format!("{}: {error}", workspace.path)),
         },
     }
+}
+
+/// For so long a cleanup that fails is tried again; then the workspace is left where it is, and named.
+fn still_patient(observed: &Observed, now: Moment) -> bool {
+    let since = observed
+        .run
+        .metadata
+        .deletion_timestamp
+        .as_ref()
+        .map(|t| Moment::new(t.0));
+    since.is_some_and(|since| now.since(since) < CLEANUP_PATIENCE)
 }
 
 fn kept(workspace: &WorkspaceStatus, cleaned: &Cleaned) -> Option<String> {

@@ -162,7 +162,7 @@ pub fn note_of(entry: &JournalEntry) -> Option<Note> {
             ),
         ),
         REFUSED => (true, fact("message")),
-        PHASE_CHANGED => (false, format!("{} → {}", fact("from"), fact("to"))),
+        PHASE_CHANGED => (fact("to") == "Failed", format!("{} → {}", fact("from"), fact("to"))),
         PREPARED => (
             false,
             format!("{}: clones are ready on branch {}", fact("ticket"), fact("branch")),

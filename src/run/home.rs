@@ -40,7 +40,7 @@ pub fn resolve(run: &Run, topologies: &BTreeMap<String, Arc<TicketTopology>>) ->
     }
     let homes: BTreeMap<String, &TicketTopology> = topologies
         .values()
-        .filter_map(|t| t.spec.doc_home_url.as_deref().map(|u| (normalise(u), t.as_ref())))
+        .filter_map(|t| home_by(t).or_else(|| by_name(run, t)).map(|url| (url, t.as_ref())))
         .collect();
     if homes.len() > 1 {
         return Err(homes_differ(&homes));
@@ -101,33 +101,21 @@ pub fn agrees(run: &Run, home: &Home, ticket: &str, topology: &TicketTopology) -
         );
         return refuse("TicketNameTaken", taken);
     }
-    let Some(url) = spec.doc_home_url.as_deref().map(normalise) else {
-        return if spec.doc_home_repo == home.repo {
-            Ok(())
-        } else {
-            refuse("DocHomeConflict", conflict(ticket, topology, &spec.doc_home_repo, home))
-        };
-    };
-    if let Some(other) = run
-        .spec
-        .repos
-        .iter()
-        .find(|r| r.name == spec.doc_home_repo && normalise(&r.url) != url)
-    {
-        let message = format!(
-            "repository name '{}' means {} in this Run and {url} in TicketTopology '{}'{}; rename the repository in one of them",
-            other.name,
-            normalise(&other.url),
-            name_of(topology),
-            working(topology)
-        );
-        return refuse("RepoNameConflict", message);
-    }
-    if url != home.url {
-        return refuse(
-            "DocHomeConflict",
-            conflict(ticket, topology, &format!("{} ({url})", spec.doc_home_repo), home),
-        );
+    match home_by(topology) {
+        None if spec.doc_home_repo != home.repo => {
+            return refuse("DocHomeConflict", conflict(ticket, topology, &spec.doc_home_repo, home));
+        }
+        None => {}
+        Some(url) => {
+            let namesake = |r: &&Repo| r.name == spec.doc_home_repo && normalise(&r.url) != url;
+            if let Some(other) = run.spec.repos.iter().find(namesake) {
+                return refuse("RepoNameConflict", name_conflict(other, &url, topology));
+            }
+            if url != home.url {
+                let theirs = format!("{} ({url})", spec.doc_home_repo);
+                return refuse("DocHomeConflict", conflict(ticket, topology, &theirs, home));
+            }
+        }
     }
     if spec.docs_path != run.spec.docs_path {
         let message = format!(
@@ -141,6 +129,33 @@ pub fn agrees(run: &Run, home: &Home, ticket: &str, topology: &TicketTopology) -
         return refuse("DocsPathConflict", message);
     }
     Ok(())
+}
+
+/// The identity of the topology's home: its URL; where the spec has none, the one that the claims agreed on.
+fn home_by(topology: &TicketTopology) -> Option<String> {
+    let claims = topology
+        .status
+        .as_ref()
+        .map(|s| s.claims.as_slice())
+        .unwrap_or_default();
+    let url = topology.spec.doc_home_url.as_deref();
+    url.or(claims.first().map(|c| c.home_url.as_str())).map(normalise)
+}
+
+/// What a topology without any URL means to this Run: its own repository of that name.
+fn by_name(run: &Run, topology: &TicketTopology) -> Option<String> {
+    let repo = run.spec.repos.iter().find(|r| r.name == topology.spec.doc_home_repo);
+    repo.map(|r| normalise(&r.url))
+}
+
+fn name_conflict(other: &Repo, url: &str, topology: &TicketTopology) -> String {
+    format!(
+        "repository name '{}' means {} in this Run and {url} in TicketTopology '{}'{}; rename the repository in one of them",
+        other.name,
+        normalise(&other.url),
+        name_of(topology),
+        working(topology)
+    )
 }
 
 fn conflict(ticket: &str, topology: &TicketTopology, theirs: &str, home: &Home) -> String {

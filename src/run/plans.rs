@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use kube::ResourceExt as _;
 
 use super::RunSettings;
-use super::crd::{Brief, DocSeedFrom, PrepareStatus, Repo, Run, SeedStatus, WorkspaceStatus};
+use super::crd::{Brief, DocSeedFrom, Mode, PrepareStatus, Repo, Run, SeedStatus, WorkspaceStatus};
 use super::home::Home;
 use crate::kernel::ticket::workspace_name;
 use crate::ports::workspaces::{
@@ -84,11 +84,17 @@ pub fn inspect(workspace: &WorkspaceStatus, settings: &RunSettings) -> InspectPl
 /// Removes the workspace, or sets it aside.
 pub fn cleanup(run: &Run, workspace: &WorkspaceStatus, settings: &RunSettings) -> CleanupPlan {
     let base = |name: &str| {
-        workspace
-            .repos
-            .iter()
-            .find(|r| r.name == name)
-            .map(|r| r.base_commit.clone())
+        let clone = workspace.repos.iter().find(|r| r.name == name);
+        clone.map(|r| r.base_commit.clone())
+    };
+    let home = run
+        .status
+        .as_ref()
+        .and_then(|s| s.docs.as_ref())
+        .map(|d| d.home_repo.as_str());
+    let seed = |name: &str| {
+        let copied = run.spec.mode == Mode::Standard && home == Some(name);
+        workspace.seed.commit.clone().filter(|_| copied)
     };
     CleanupPlan {
         folder: PathBuf::from(&workspace.path),
@@ -102,6 +108,7 @@ pub fn cleanup(run: &Run, workspace: &WorkspaceStatus, settings: &RunSettings) -
             .map(|r| CleanupRepo {
                 name: r.name.clone(),
                 base_commit: base(&r.name),
+                seed_commit: seed(&r.name),
             })
             .collect(),
         rules: settings.rules.clone(),

@@ -5,6 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::crd::{DocAuthorityMode, DocSeedMode};
 use crate::kernel::journal::JournalEntry;
 use crate::kernel::moment::Moment;
 
@@ -82,7 +83,11 @@ pub struct DocsStatus {
     #[serde(rename = "homeURL")]
     #[schemars(length(max = 2048))]
     pub home_url: String,
-    /// How many workspaces are seeded, of how many, like `2/3`.
+    /// Which copy is the truth while the Run is active, as the spec says.
+    pub authority_mode: DocAuthorityMode,
+    /// Whether documents are copied, as the spec says.
+    pub seed_mode: DocSeedMode,
+    /// How many workspaces are seeded, of how many, like `2/3`; `skipped` where nothing is to be copied.
     #[schemars(length(max = 15))]
     pub seed_summary: String,
     /// A hash over the sorted revisions of all tickets; changes only when a seed succeeded.

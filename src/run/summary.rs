@@ -1,6 +1,6 @@
 //! What a Run's conditions and its phase say, from the state of its parts. Pure.
 
-use super::crd::{DocsStatus, Phase, PrepareState, RunStatus, SeedState, WorkspaceStatus};
+use super::crd::{DocSeedMode, DocsStatus, Phase, PrepareState, RunStatus, SeedState, WorkspaceStatus};
 use crate::kernel::canonical::sha256;
 use crate::kernel::condition::{READY, RECONCILING, STALLED, SUSPENDED, Tri, Verdict};
 
@@ -10,6 +10,10 @@ pub const TOPOLOGY_ACCEPTED: &str = "TopologyAccepted";
 pub const WORKSPACES_READY: &str = "WorkspacesReady";
 /// Every ticket's documents are there.
 pub const DOCS_SEEDED: &str = "DocsSeeded";
+
+/// The way out for a workspace that is not whole any more.
+const MAKE_ANEW: &str =
+    "put it back, or set a new value of the annotation metawsm.dev/requestedAt: what is missing is made anew";
 
 /// Whether the Run may work, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +49,10 @@ pub fn verdicts(status: &RunStatus, admission: &Admission, suspended: bool, prog
     let waits = matches!(admission, Admission::Waiting { .. });
     let mut out = vec![
         Verdict::new(READY, ready, reason, message.clone()),
-        Verdict::new(
-            RECONCILING,
+        reconciling(
             !ready && !stalled && !suspended,
             if waits { "Waiting" } else { reason },
-            message.clone(),
+            &message,
         ),
         Verdict::new(
             STALLED,
@@ -72,6 +75,13 @@ pub fn verdicts(status: &RunStatus, admission: &Admission, suspended: bool, prog
             .map(|(kind, p)| Verdict::new(kind, p.value, p.reason, p.message)),
     );
     out
+}
+
+fn reconciling(busy: bool, reason: &'static str, message: &str) -> Verdict {
+    match busy {
+        true => Verdict::new(RECONCILING, true, reason, message),
+        false => Verdict::new(RECONCILING, false, "NotReconciling", ""),
+    }
 }
 
 fn admitted(admission: &Admission) -> Part {
@@ -117,6 +127,19 @@ fn prepared(workspaces: &[WorkspaceStatus]) -> Part {
             value: Tri::False,
             stalled: w.prepare.stalled,
             reason: word(w.prepare.reason.as_deref(), "PrepareFailed"),
+            message,
+        };
+    }
+    if let Some((w, repo)) = workspaces
+        .iter()
+        .find_map(|w| w.repos.iter().find(|r| r.problem.is_some()).map(|r| (w, r)))
+    {
+        let problem = repo.problem.as_deref().unwrap_or_default();
+        let message = format!("{}: clone '{}': {problem}; {MAKE_ANEW}", w.ticket, repo.name);
+        return Part {
+            value: Tri::False,
+            stalled: true,
+            reason: "WorkspaceDamaged",
             message,
         };
     }
@@ -254,7 +277,10 @@ pub fn freshness(docs: &mut DocsStatus, workspaces: &[WorkspaceStatus]) {
         .iter()
         .filter(|w| w.seed.state == SeedState::Synced)
         .collect();
-    docs.seed_summary = format!("{}/{}", synced.len(), workspaces.len());
+    docs.seed_summary = match docs.seed_mode {
+        DocSeedMode::CopyFromRepoOnStart => format!("{}/{}", synced.len(), workspaces.len()),
+        DocSeedMode::None => "skipped".to_owned(),
+    };
     let mut lines: Vec<_> = workspaces
         .iter()
         .filter_map(|w| w.seed.revision.as_ref().map(|r| format!("{} {r}\n", w.ticket)))

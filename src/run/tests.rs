@@ -190,6 +190,7 @@ impl World {
                 let claim = Claim {
                     run_uid: "other".into(),
                     run_name: "other".into(),
+                    home_url: url.into(),
                     since: self.now,
                 };
                 let topology = self
@@ -296,6 +297,7 @@ impl World {
                 let claim = Claim {
                     run_uid: "run-uid".into(),
                     run_name: "r".into(),
+                    home_url: home.url.clone(),
                     since: *since,
                 };
                 place.status.get_or_insert_default().claims.push(claim);

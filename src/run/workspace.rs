@@ -216,13 +216,8 @@ fn inspect(next: &mut Advance, ground: &Ground<'_>) {
                 }
             }
         }
-        Seen::Failed(error) => {
-            let problem = Some(cut(&format!("{}: {}", error.reason, error.message), MESSAGE));
-            next.status
-                .repos
-                .iter_mut()
-                .for_each(|r| r.problem.clone_from(&problem));
-        }
+        // The look failed, which says nothing about the clones: what was seen last stands.
+        Seen::Failed(_) => {}
     }
     let age = ended.map_or(Duration::ZERO, |at| ground.now.since(at));
     let left = ground.settings.inspect_interval.saturating_sub(age);

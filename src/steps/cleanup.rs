@@ -116,8 +116,13 @@ fn why_clone_unsaved(
                 tips.push(id);
             }
         }
+        let known = saved.contains(&tips[0]) || repo.seed_commit.as_ref() == Some(&tips[0]);
         let foreign = git.foreign_commits(&tips, &saved).map_err(|e| e.message)?;
-        Ok((foreign > 0).then(|| format!("{foreign} commits were never pushed")))
+        Ok(match (foreign, known) {
+            (0, true) => None,
+            (0, false) => Some("its last commit exists nowhere else".to_owned()),
+            (foreign, _) => Some(format!("{foreign} commits were never pushed")),
+        })
     };
     judge().unwrap_or_else(Some)
 }

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::journal::JournalEntry;
 use crate::kernel::moment::Moment;
-use crate::kernel::text_rules::{
-    DNS_LABEL, DOCS_PATH, DOCS_PATH_HELP, HUMAN_TEXT, HUMAN_TEXT_HELP, ONE_WORD, TICKET, TICKET_HELP,
-};
+use crate::kernel::text_rules::{DNS_LABEL, DOCS_PATH, DOCS_PATH_HELP, ONE_WORD, TICKET, TICKET_HELP};
 
 /// Marks a topology that Runs made: it goes with its last claim. Written at creation, never changed after.
 pub const MADE_BY: &str = "metawsm.dev/made-by";
@@ -67,8 +65,7 @@ pub struct TicketTopologySpec {
     /// Folder of the documents in the repository, relative to its root.
     #[serde(default = "default_docs_path")]
     #[schemars(length(min = 1, max = 255))]
-    #[x_kube(validation = Rule::new(DOCS_PATH).message(DOCS_PATH_HELP),
-        validation = Rule::new(HUMAN_TEXT).message(HUMAN_TEXT_HELP))]
+    #[x_kube(validation = Rule::new(DOCS_PATH).message(DOCS_PATH_HELP))]
     pub docs_path: String,
 }
 
@@ -145,6 +142,10 @@ pub struct Claim {
     /// The Run's name, in the same namespace.
     #[schemars(length(min = 1, max = 63))]
     pub run_name: String,
+    /// The home that the Run took, in the form that tells homes apart: the identity where the spec has no URL.
+    #[serde(rename = "homeURL")]
+    #[schemars(length(max = 2048))]
+    pub home_url: String,
     /// Since when the claim stands.
     pub since: Moment,
 }

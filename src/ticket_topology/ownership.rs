@@ -23,6 +23,7 @@ mod tests {
         Claim {
             run_uid: uid.into(),
             run_name: format!("run-{uid}"),
+            home_url: "/repos/docs".into(),
             since: Moment::from_millis(ms).unwrap(),
         }
     }

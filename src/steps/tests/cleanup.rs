@@ -16,6 +16,18 @@ fn a_workspace_without_work_is_removed_with_its_empty_parents() {
     assert!(world.root.join("ws").exists());
 }
 
+#[test]
+fn documents_that_exist_nowhere_else_are_put_aside_although_the_controller_made_them() {
+    let world = World::new();
+    world.prepare();
+    world.write("ttmp/2026/11/21/A-1--first/new.md", "new\n");
+    world.commit("documents");
+    world.seed(&world.seed_plan()).unwrap();
+    let outcome = world.cleanup_knowing(None);
+    assert!(outcome.set_aside.is_some(), "kept");
+    assert!(outcome.why.unwrap().contains("exists nowhere else"));
+}
+
 fn is_set_aside(change: impl FnOnce(&World)) -> Option<String> {
     let world = World::new();
     world.prepare();

@@ -181,7 +181,16 @@ impl World {
             .remove(0)
     }
 
+    /// Cleans up, the last commit of the controller taken for a seed that can be made again.
     pub fn cleanup(&self) -> CleanupOutcome {
+        let mut git = std::process::Command::new("git");
+        git.args(["log", "-1", "--format=%H", "--committer=controller@metawsm.dev"]);
+        let answer = git.current_dir(self.root.join(self.clone())).output().map(|o| o.stdout);
+        let last = String::from_utf8(answer.unwrap_or_default()).unwrap();
+        self.cleanup_knowing(Some(last.trim().to_owned()))
+    }
+
+    pub fn cleanup_knowing(&self, seed_commit: Option<String>) -> CleanupOutcome {
         let plan = CleanupPlan {
             folder: self.folder(),
             owner_uid: UID.into(),
@@ -190,6 +199,7 @@ impl World {
             repos: vec![CleanupRepo {
                 name: "home".into(),
                 base_commit: Some(self.base()),
+                seed_commit,
             }],
             rules: self.rules(),
         };

@@ -1,0 +1,290 @@
+//! How tables of admission are tried: each case says which rule it is about, so that a rule without cases shows.
+//! Creations are dry runs, which the API server judges like real ones.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::{CustomResourceExt as _, ResourceExt as _};
+use metawsm::run::crd::Run;
+use metawsm::ticket_topology::crd::TicketTopology;
+use serde_json::{Value, json};
+
+use crate::harness::cluster::Cluster;
+use crate::harness::manifests::merge;
+
+/// What a case begins from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Base {
+    Run,
+    Bootstrap,
+    Topology,
+}
+
+/// One case: an object, perhaps its status, perhaps a change of it, and whether the API server takes it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub base: Base,
+    /// Where the rule stands in the schema, like `.spec.repos[].url`; empty for the root.
+    pub path: &'static str,
+    /// Words of the rule's message that tell it from the other rules there.
+    pub words: &'static str,
+    pub create: Value,
+    pub status: Option<Value>,
+    pub then: Option<Value>,
+    pub refused: bool,
+}
+
+/// Cases about one rule.
+#[derive(Clone, Copy, Debug)]
+pub struct About(pub Base, pub &'static str, pub &'static str);
+
+impl About {
+    fn case(self, create: Value, refused: bool) -> Case {
+        let Self(base, path, words) = self;
+        Case {
+            base,
+            path,
+            words,
+            create,
+            status: None,
+            then: None,
+            refused,
+        }
+    }
+    /// Taken at creation.
+    pub fn takes(self, create: Value) -> Case {
+        self.case(create, false)
+    }
+    /// Refused at creation.
+    pub fn refuses(self, create: Value) -> Case {
+        self.case(create, true)
+    }
+    /// Created, then changed: taken.
+    pub fn takes_change(self, create: Value, then: Value) -> Case {
+        Case {
+            then: Some(then),
+            ..self.case(create, false)
+        }
+    }
+    /// Created, then changed: refused.
+    pub fn refuses_change(self, create: Value, then: Value) -> Case {
+        Case {
+            then: Some(then),
+            ..self.case(create, true)
+        }
+    }
+}
+
+impl Case {
+    /// With this status before the change.
+    pub fn while_status(self, status: Value) -> Case {
+        Case {
+            status: Some(status),
+            ..self
+        }
+    }
+}
+
+/// A manifest that is accepted as it is. `number` keeps names apart.
+pub fn manifest(base: Base, number: usize) -> Value {
+    let (kind, spec) = match base {
+        Base::Run | Base::Bootstrap => (
+            "Run",
+            json!({
+                "tickets": ["METAWSM-101"],
+                "repos": [{"name": "api", "url": "https://github.com/a/api"}, {"name": "web", "url": "https://github.com/a/web"}],
+            }),
+        ),
+        Base::Topology => (
+            "TicketTopology",
+            json!({
+                "ticket": format!("CASE-{number}"), "docHomeRepo": "api", "docHomeURL": "https://github.com/a/api",
+            }),
+        ),
+    };
+    let mut made = json!({
+        "apiVersion": "metawsm.dev/v1alpha1", "kind": kind, "metadata": {"name": format!("case-{number}")}, "spec": spec,
+    });
+    if base == Base::Bootstrap {
+        let brief = json!({"goal": "Reach it", "scope": "All of it", "doneCriteria": "It works"});
+        merge(&mut made, json!({"spec": {"mode": "Bootstrap", "brief": brief}}));
+    }
+    made
+}
+
+/// The API of a base's kind.
+pub fn api(cluster: &Cluster, base: Base) -> Api<DynamicObject> {
+    let resource = match base {
+        Base::Run | Base::Bootstrap => Run::api_resource(),
+        Base::Topology => TicketTopology::api_resource(),
+    };
+    Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &resource)
+}
+
+/// What the API server says to an object, without keeping it: `Ok`, or its words.
+pub async fn try_create(cluster: &Cluster, base: Base, manifest: &Value) -> Result<Value, String> {
+    let dry = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let object = serde_json::from_value(manifest.clone()).expect("a manifest");
+    answer(api(cluster, base).create(&dry, &object).await)
+}
+
+fn answer(said: kube::Result<DynamicObject>) -> Result<Value, String> {
+    match said {
+        Ok(object) => Ok(serde_json::to_value(object).unwrap()),
+        Err(kube::Error::Api(status)) => Err(status.message),
+        Err(error) => panic!("the API server cannot be asked: {error}"),
+    }
+}
+
+/// Tries all cases; fails with a list of those that came out otherwise.
+pub async fn try_all(cases: Vec<Case>) {
+    let cluster = Cluster::new().await;
+    let mut wrong = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        let said = try_case(&cluster, case, number).await;
+        if let Err(problem) = judge(case, &said) {
+            wrong.push(format!(
+                "{problem}\n  {:?} {:?}\n  {} then {:?}\n  said: {said:?}",
+                case.path, case.words, case.create, case.then
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
+
+async fn try_case(cluster: &Cluster, case: &Case, number: usize) -> Result<Value, String> {
+    let mut object = manifest(case.base, number);
+    merge(&mut object, case.create.clone());
+    let Some(then) = &case.then else {
+        return try_create(cluster, case.base, &object).await;
+    };
+    let api = api(cluster, case.base);
+    let typed: DynamicObject = serde_json::from_value(object).unwrap();
+    let made = api
+        .create(&PostParams::default(), &typed)
+        .await
+        .map_err(|e| format!("NOT EVEN CREATED: {e}"))?;
+    let mut now = made.clone();
+    if let Some(status) = &case.status {
+        let patch = Patch::Merge(json!({ "status": status }));
+        now = api
+            .patch_status(&made.name_any(), &PatchParams::default(), &patch)
+            .await
+            .map_err(|e| format!("STATUS NOT TAKEN: {e}"))?;
+    }
+    let mut changed = serde_json::to_value(&now).unwrap();
+    merge(&mut changed, then.clone());
+    let dry = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    answer(
+        api.replace(&made.name_any(), &dry, &serde_json::from_value(changed).unwrap())
+            .await,
+    )
+}
+
+fn judge(case: &Case, said: &Result<Value, String>) -> Result<(), String> {
+    match (case.refused, said) {
+        (false, Ok(_)) => Ok(()),
+        (false, Err(_)) => Err("was refused and should be taken".to_owned()),
+        (true, Ok(_)) => Err("was taken and should be refused".to_owned()),
+        (true, Err(message)) => {
+            let field = field_of(case);
+            if !without_places(message).contains(&field) {
+                return Err(format!("the refusal does not name {field:?}"));
+            }
+            if message.contains(case.words) {
+                Ok(())
+            } else {
+                Err("the refusal lacks the rule's words".to_owned())
+            }
+        }
+    }
+}
+
+/// `spec.repos[3].url` as `spec.repos[].url`.
+pub fn without_places(message: &str) -> String {
+    let mut out = String::new();
+    for part in message.split('[') {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        out.push_str(if out.is_empty() { "" } else { "[" });
+        out.push_str(if rest.starts_with(']') { rest } else { part });
+    }
+    out
+}
+
+/// The field that a refusal must name: where the rule stands or points to; a root rule names it in its own words.
+fn field_of(case: &Case) -> String {
+    let rules = rules(case.base);
+    let rule = rules
+        .iter()
+        .find(|r| r.path == case.path && r.message.contains(case.words));
+    let rule = rule.unwrap_or_else(|| panic!("no rule at {:?} says {:?}", case.path, case.words));
+    match (case.path, &rule.field) {
+        ("", _) => rule.message.split([' ', ':']).next().unwrap_or_default().to_owned(),
+        (path, Some(field)) => format!("{path}{field}").trim_start_matches('.').to_owned(),
+        (path, None) => path.trim_start_matches('.').to_owned(),
+    }
+}
+
+/// One CEL rule of a CRD file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rule {
+    pub path: String,
+    pub message: String,
+    pub field: Option<String>,
+}
+
+/// The schema in `crds/`.
+pub fn schema(base: Base) -> Value {
+    let name = match base {
+        Base::Run | Base::Bootstrap => "runs",
+        Base::Topology => "tickettopologies",
+    };
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("crds/{name}.metawsm.dev.yaml"));
+    let text = std::fs::read_to_string(file).expect("crds/ is there");
+    let crd: Value = serde_saphyr::from_str(&text).expect("crds/ is YAML");
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+}
+
+/// Every part of a schema by its path.
+pub fn parts(schema: &Value) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    collect(schema, "", &mut found);
+    found
+}
+
+fn collect(schema: &Value, path: &str, found: &mut BTreeMap<String, Value>) {
+    for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+        collect(inner, &format!("{path}.{name}"), found);
+    }
+    if schema["items"].is_object() {
+        collect(&schema["items"], &format!("{path}[]"), found);
+    }
+    found.insert(path.to_owned(), schema.clone());
+}
+
+/// Every CEL rule of a base's CRD.
+pub fn rules(base: Base) -> Vec<Rule> {
+    let text = |v: &Value| v.as_str().map(str::to_owned);
+    let of = |(path, part): (String, Value)| {
+        let list = part["x-kubernetes-validations"].as_array().cloned().unwrap_or_default();
+        list.into_iter().map(move |r| Rule {
+            path: path.clone(),
+            message: text(&r["message"]).unwrap_or_default(),
+            field: text(&r["fieldPath"]),
+        })
+    };
+    parts(&schema(base)).into_iter().flat_map(of).collect()
+}

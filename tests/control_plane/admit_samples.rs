@@ -1,0 +1,67 @@
+//! Samples that have every field of both kinds, so that each can be broken.
+
+use serde_json::{Value, json};
+
+use crate::admission::Base;
+
+const WHEN: &str = "2026-11-21T08:00:00Z";
+
+/// A spec with every field.
+pub fn sample_spec(base: Base) -> Value {
+    match base {
+        Base::Run | Base::Bootstrap => json!({
+            "tickets": ["METAWSM-101"],
+            "repos": [{"name": "api", "url": "https://github.com/a/api", "baseBranch": "main"}],
+            "docHomeRepo": "api", "docAuthorityMode": "WorkspaceActive", "docSeedMode": "CopyFromRepoOnStart",
+            "docSeedFrom": "Commit", "docSeedRef": "main", "docsPath": "ttmp", "mode": "Bootstrap",
+            "brief": {"goal": "a", "scope": "b", "doneCriteria": "c", "constraints": "d", "mergeIntent": "e"},
+            "workspace": {"branchPrefix": "task"}, "suspend": false,
+        }),
+        Base::Topology => json!({
+            "ticket": "CASE-0", "docHomeRepo": "api", "docHomeURL": "https://github.com/a/api", "docsPath": "ttmp",
+        }),
+    }
+}
+
+/// A status with every field.
+pub fn sample_status(base: Base) -> Value {
+    let mut status = json!({
+        "observedGeneration": 1, "lastHandledRequest": "now",
+        "conditions": [{
+            "type": "Ready", "status": "True", "reason": "Seeded", "message": "all is well", "observedGeneration": 1,
+            "lastTransitionTime": WHEN,
+        }],
+        "journal": [{
+            "seq": 1, "at": WHEN, "type": "Accepted", "facts": {"a": 1}, "actor": {"type": "System", "name": "metawsm"},
+            "cause": "ClaimsHeld", "prevHash": "",
+        }],
+    });
+    let own = match base {
+        Base::Run | Base::Bootstrap => json!({ "phase": "Active", "docs": docs(), "workspaces": [workspace()] }),
+        Base::Topology => json!({
+            "owner": {"runName": "relay", "runUID": "u-1"}, "runs": 1, "authority": {"kind": "None", "reason": "NoEndpoint"},
+            "claims": [{"runUID": "u-1", "runName": "relay", "since": WHEN}],
+        }),
+    };
+    crate::harness::manifests::merge(&mut status, own);
+    status
+}
+
+fn docs() -> Value {
+    json!({
+        "homeRepo": "api", "homeURL": "https://github.com/a/api", "seedSummary": "1/1", "freshnessRevision": "sha256:0",
+        "freshnessAt": WHEN,
+    })
+}
+
+fn workspace() -> Value {
+    json!({
+        "ticket": "METAWSM-101", "name": "relay--metawsm-101", "path": "/w", "branch": "task/relay--metawsm-101",
+        "repos": [{"name": "api", "baseCommit": "c", "headCommit": "c", "dirty": false, "problem": "none"}],
+        "prepare": {"state": "Ready", "attempts": 1, "at": WHEN, "reason": "a", "message": "b", "stalled": false},
+        "seed": {
+            "state": "Synced", "revision": "sha256:0", "sourceCommit": "c", "commit": "c", "files": 1, "bytes": 1, "at": WHEN,
+            "syncedAt": WHEN, "attempts": 1, "reason": "a", "message": "b", "stalled": false,
+        },
+    })
+}

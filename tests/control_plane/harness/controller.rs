@@ -1,0 +1,213 @@
+//! The real binary as a process: started, looked at, killed, asked to stop. What it logs is printed when a test fails.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::cluster::variable;
+use super::leftovers;
+use super::polling::{eventually, within};
+
+/// How a controller is started. Every field may be changed before [`Settings::start`].
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub namespace: String,
+    /// Tests that restart a controller keep its name, so that it need not wait for its own Lease to run out.
+    pub identity: String,
+    pub data: PathBuf,
+    pub log: PathBuf,
+    pub local_roots: Vec<PathBuf>,
+    pub redis_url: String,
+    /// More `METAWSM_*` variables; later ones win.
+    pub more: Vec<(String, OsString)>,
+}
+
+impl Settings {
+    /// One more setting.
+    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.more.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Starts it, and does not wait for anything.
+    pub fn start(self) -> Controller {
+        fs::create_dir_all(&self.data).unwrap();
+        let mut controller = Controller {
+            settings: self,
+            process: None,
+        };
+        controller.start();
+        controller
+    }
+
+    /// Starts it and waits until it leads.
+    pub async fn lead(self) -> Controller {
+        let controller = self.start();
+        controller.until_leading().await;
+        controller
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_metawsm"));
+        for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("METAWSM_")) {
+            command.env_remove(name);
+        }
+        let roots: Vec<_> = self.local_roots.iter().map(|r| r.to_string_lossy()).collect();
+        command
+            .arg("controller")
+            .env("KUBECONFIG", variable("KUBECONFIG"))
+            .env("METAWSM_NAMESPACE", &self.namespace)
+            .env("METAWSM_LEASE_NAMESPACE", &self.namespace)
+            .env("METAWSM_IDENTITY", &self.identity)
+            .env("METAWSM_DATA_DIR", &self.data)
+            .env("METAWSM_HTTP_LISTEN", "127.0.0.1:0")
+            .env("METAWSM_REDIS_URL", &self.redis_url)
+            .env("METAWSM_REDIS_PREFIX", format!("{}:", self.namespace))
+            .env("METAWSM_GIT_LOCAL_ROOTS", roots.join(","))
+            .env("METAWSM_LOG", "info,metawsm=debug")
+            .envs(self.more.iter().map(|(n, v)| (n, v)));
+        command
+    }
+}
+
+/// A controller; killed with all its steps when dropped.
+pub struct Controller {
+    pub settings: Settings,
+    process: Option<Child>,
+}
+
+impl Controller {
+    fn start(&mut self) {
+        let _ = fs::remove_file(self.settings.data.join("http.addr"));
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.settings.log)
+            .unwrap();
+        let mut command = self.settings.command();
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        self.process = Some(command.spawn().expect("the binary can be started"));
+    }
+
+    /// Starts it again after it ended, and waits until it leads.
+    pub async fn restart(&mut self) {
+        assert!(self.process.is_none(), "it still runs");
+        self.start();
+        self.until_leading().await;
+    }
+
+    /// As [`Self::restart`], without waiting.
+    pub fn restart_only(&mut self) {
+        assert!(self.process.is_none(), "it still runs");
+        self.start();
+    }
+
+    /// SIGKILL; its steps go on.
+    pub fn kill9(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// SIGTERM, and it must end well.
+    pub async fn terminate(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        let pid = Pid::from_child(&process);
+        kill_process(pid, Signal::TERM).unwrap();
+        let ended: ExitStatus = within(
+            Duration::from_secs(40),
+            "the controller ends after SIGTERM",
+            async || process.try_wait().unwrap(),
+        )
+        .await;
+        assert!(
+            ended.success(),
+            "it ended with {ended}; see {}",
+            self.settings.log.display()
+        );
+    }
+
+    /// Whether the process ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(|p| p.try_wait().unwrap().is_some())
+    }
+
+    /// What an address answers: status and body. `None` while nobody answers.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        let address = fs::read_to_string(self.settings.data.join("http.addr")).ok()?;
+        let mut stream = TcpStream::connect(address.trim()).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+    }
+
+    /// Whether it leads and its caches are filled.
+    pub fn leads(&self) -> bool {
+        self.get("/readyz")
+            .is_some_and(|(status, body)| status == 200 && body.contains("[+] caches"))
+    }
+
+    /// Waits until it leads.
+    pub async fn until_leading(&self) {
+        eventually("the controller leads", async || self.leads().then_some(())).await;
+    }
+
+    /// Waits until it stands by: ready, and not leading.
+    pub async fn until_standing_by(&self) {
+        eventually("the controller stands by", async || {
+            let (status, body) = self.get("/readyz")?;
+            (status == 200 && body.contains("[+] standby") && !body.contains("caches")).then_some(())
+        })
+        .await;
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.settings.log).unwrap_or_default()
+    }
+
+    /// Its database.
+    pub fn database(&self) -> PathBuf {
+        self.settings.data.join("metawsm.db")
+    }
+
+    /// The folder of a workspace.
+    pub fn workspace(&self, run: &str, ticket: &str) -> PathBuf {
+        self.workspaces().join(&self.settings.namespace).join(run).join(ticket)
+    }
+
+    /// The root of all workspaces.
+    pub fn workspaces(&self) -> PathBuf {
+        self.settings.data.join("workspaces")
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        &self.settings.data
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        leftovers::end(&self.settings.data);
+        if std::thread::panicking() {
+            eprintln!("---- log of controller {}:\n{}", self.settings.identity, self.log());
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The ground of every test: a namespace, repositories, the real binary, and ways to look at what came of it.
+//! Nothing in here judges; nothing waits for a guessed time.
+
+pub mod cluster;
+pub mod controller;
+pub mod files;
+pub mod history;
+pub mod kstatus;
+pub mod leftovers;
+pub mod manifests;
+pub mod polling;
+pub mod redis;
+pub mod repositories;
+pub mod requests;
+pub mod stage;

@@ -1,0 +1,43 @@
+//! Waiting for something to come true, by looking again and again until a deadline. The only place that sleeps.
+
+use std::time::{Duration, Instant};
+
+/// What a whole story may take from one step to the next on two busy cores.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked again: often enough that nobody waits, seldom enough to leave the cores to the others.
+const GLANCE: Duration = Duration::from_millis(60);
+
+/// The first answer that `look` gives; `None` when there was none before the deadline.
+pub async fn first<T>(deadline: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return Some(found);
+        }
+        if started.elapsed() >= deadline {
+            return None;
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+/// The first answer that `look` gives.
+///
+/// # Panics
+/// When there was none within [`PATIENCE`]; the message says what was waited for.
+pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look).await
+}
+
+/// As [`eventually`], with a deadline of its own.
+pub async fn within<T>(deadline: Duration, what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = first(deadline, look).await;
+    found.unwrap_or_else(|| panic!("not within {deadline:?}: {what}"))
+}
+
+/// Looks for a while and fails as soon as `look` finds something: for what must not happen.
+pub async fn never_within(length: Duration, what: &str, look: impl AsyncFnMut() -> Option<String>) {
+    if let Some(found) = first(length, look).await {
+        panic!("must not happen: {what}: {found}");
+    }
+}

@@ -1,0 +1,144 @@
+//! The streams of one controller as their readers see them, and a Redis of one's own for stories that break it.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use metawsm::adapters::redis::streams::StreamNames;
+use metawsm::kernel::envelope::Envelope;
+use redis::streams::StreamRangeReply;
+use redis::{AsyncCommands as _, Client};
+
+use super::polling::eventually;
+
+/// The streams behind one prefix.
+pub struct Streams {
+    client: Client,
+    names: StreamNames,
+}
+
+impl Streams {
+    pub fn new(url: &str, prefix: &str) -> Self {
+        Self {
+            client: Client::open(url).unwrap(),
+            names: StreamNames::new(prefix),
+        }
+    }
+
+    /// Every event in the order of the stream, with the entry's id.
+    pub async fn all(&self) -> Vec<(String, Envelope)> {
+        self.read(&self.names.ordered()).await
+    }
+
+    /// The events of one type.
+    pub async fn of_type(&self, event_type: &str) -> Vec<(String, Envelope)> {
+        self.read(&self.names.of_type(event_type)).await
+    }
+
+    async fn read(&self, stream: &str) -> Vec<(String, Envelope)> {
+        let mut connection = self
+            .client
+            .get_multiplexed_async_connection()
+            .await
+            .expect("Redis answers");
+        let reply: StreamRangeReply = connection.xrange_all(stream).await.unwrap();
+        let envelope = |payload: String| serde_json::from_str(&payload).expect("the payload is an envelope");
+        reply
+            .ids
+            .iter()
+            .map(|e| (e.id.clone(), envelope(e.get("payload").unwrap())))
+            .collect()
+    }
+
+    /// Waits until `found` gives something of all events.
+    pub async fn until<T>(&self, what: &str, found: impl Fn(&[Envelope]) -> Option<T>) -> T {
+        eventually(&format!("in Redis: {what}"), async || {
+            let events: Vec<_> = self.all().await.into_iter().map(|(_, e)| e).collect();
+            found(&events)
+        })
+        .await
+    }
+
+    /// The first event of a type, once it is there.
+    pub async fn first(&self, event_type: &str) -> Envelope {
+        let found = |events: &[Envelope]| events.iter().find(|e| e.event.event_type == event_type).cloned();
+        self.until(event_type, found).await
+    }
+
+    /// Forgets everything that this Redis holds.
+    pub async fn flush(&self) {
+        let mut connection = self
+            .client
+            .get_multiplexed_async_connection()
+            .await
+            .expect("Redis answers");
+        redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await.unwrap();
+    }
+}
+
+/// A Redis of one's own on a fixed port, without persistence.
+pub struct Server {
+    port: u16,
+    process: Option<Child>,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    pub async fn started() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Self {
+            port,
+            process: None,
+            folder,
+        };
+        server.start().await;
+        server
+    }
+
+    pub async fn start(&mut self) {
+        let port = self.port.to_string();
+        let process = Command::new("redis-server")
+            .args([
+                "--port",
+                &port,
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--dir",
+            ])
+            .arg(self.folder.path())
+            .stdout(Stdio::null())
+            .spawn();
+        self.process = Some(process.expect("redis-server is installed"));
+        eventually("Redis answers", async || {
+            let mut connection = Client::open(self.url())
+                .unwrap()
+                .get_multiplexed_async_connection()
+                .await
+                .ok()?;
+            redis::cmd("PING").query_async::<String>(&mut connection).await.ok()
+        })
+        .await;
+    }
+
+    /// Kills it; all it held is lost.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

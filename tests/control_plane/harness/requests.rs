@@ -1,0 +1,57 @@
+//! What the API server's own audit log says about who asked for what in a namespace. Reads only.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+
+use serde_json::Value;
+
+/// From which place on the log is read.
+pub struct Requests {
+    path: String,
+    from: u64,
+    namespace: String,
+}
+
+impl Requests {
+    /// From now on; `None` on a cluster whose log cannot be read (`USE_CLUSTER=1`).
+    pub fn from_now(namespace: &str) -> Option<Self> {
+        let path = std::env::var("METAWSM_TEST_AUDIT_LOG").ok().filter(|p| !p.is_empty())?;
+        let from = std::fs::metadata(&path).expect("the audit log is there").len();
+        let namespace = namespace.to_owned();
+        Some(Self { path, from, namespace })
+    }
+
+    /// Every request on our group in the namespace that was answered since: `verb resource/name subresource code`.
+    pub fn on_our_group(&self) -> Vec<String> {
+        let mut file = File::open(&self.path).unwrap();
+        file.seek(SeekFrom::Start(self.from)).unwrap();
+        let lines = BufReader::new(file).lines().map_while(Result::ok);
+        let ours = lines.filter(|l| l.contains(&self.namespace) && l.contains("metawsm.dev"));
+        // The last line may be half written.
+        let answered = ours.filter_map(|l| serde_json::from_str::<Value>(&l).ok()).filter(|e| {
+            let about = &e["objectRef"];
+            e["stage"] == "ResponseComplete"
+                && about["apiGroup"] == "metawsm.dev"
+                && about["namespace"] == *self.namespace
+        });
+        let word = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+        let told = answered.map(|e| {
+            let about = &e["objectRef"];
+            let (verb, resource, name) = (word(&e["verb"]), word(&about["resource"]), word(&about["name"]));
+            format!(
+                "{verb} {resource}/{name} {} {}",
+                word(&about["subresource"]),
+                e["responseStatus"]["code"]
+            )
+        });
+        told.collect()
+    }
+
+    /// Those that write, no-op patches included.
+    pub fn writes(&self) -> Vec<String> {
+        let reading = ["get ", "list ", "watch "];
+        let all = self.on_our_group().into_iter();
+        all.filter(|r| !reading.iter().any(|verb| r.starts_with(verb)))
+            .collect()
+    }
+}

@@ -1,0 +1,28 @@
+//! What the operator promises, shown on a real API server with a real Redis and real git: admission (`admit_*`),
+//! what a status says (`status_*`), and whole stories (`story_*`). Each test has a namespace of its own. Run it as
+//! `tests/control-plane/with cargo test --test control_plane`.
+
+mod admission;
+mod admit_bounds;
+mod admit_coverage;
+mod admit_nulls;
+mod admit_run_immutable;
+mod admit_run_names;
+mod admit_run_repos;
+mod admit_run_rules;
+mod admit_samples;
+mod admit_topology;
+mod harness;
+mod status_settled;
+mod status_suspend;
+mod story_deletion;
+mod story_docs_missing;
+mod story_forbidden;
+mod story_history_lost;
+mod story_killed;
+mod story_redis_lost;
+mod story_seed_sources;
+mod story_seeding;
+mod story_topology;
+mod story_two_controllers;
+mod story_undecodable;
