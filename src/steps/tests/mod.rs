@@ -1,6 +1,7 @@
 //! Steps against real git and real files. Each test has a world of its own in a temporary folder.
 
 mod cleanup;
+mod full_disk;
 mod hostile;
 mod inspect;
 mod prepare;
