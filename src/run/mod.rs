@@ -26,6 +26,13 @@ mod summary;
 mod tests;
 mod workspace;
 
+/// The pure parts, for tests of the kinds against each other.
+#[cfg(test)]
+pub mod pure {
+    pub use super::decide::{Effect, decide};
+    pub use super::observe::{Observed, Steps};
+}
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

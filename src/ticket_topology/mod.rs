@@ -14,6 +14,13 @@ mod events;
 mod observe;
 mod ownership;
 
+/// The pure parts, for tests of the kinds against each other.
+#[cfg(test)]
+pub mod pure {
+    pub use super::decide::{Effect, decide};
+    pub use super::observe::Observed;
+}
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
