@@ -173,7 +173,8 @@ impl GitCall {
         mut self,
         consume: impl FnOnce(&mut dyn BufRead) -> Result<T, StepError>,
     ) -> Result<(i32, T), StepError> {
-        let name = self.words.first().cloned().unwrap_or_default();
+        let is_option = |word: &&String| word.starts_with('-') || word.contains('=');
+        let name = self.words.iter().find(|w| !is_option(w)).cloned().unwrap_or_default();
         self.command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
