@@ -6,6 +6,7 @@ mod destination;
 mod find;
 mod frontmatter;
 mod links;
+mod recovery;
 mod revision;
 mod source;
 mod stage;
@@ -27,6 +28,7 @@ use crate::ports::workspaces::{BriefPlan, SeedOutcome, SeedPlan};
 pub fn seed(plan: &SeedPlan, context: &mut StepContext) -> Result<SeedOutcome, StepError> {
     let docs = docs_folder(&plan.docs_path)?;
     let destination = Destination::open(plan, context)?;
+    destination.finish_exchange()?;
     let source = Source::open(plan, &docs)?;
     boundary("step.seed.after_fetch");
     let pages = source.front_pages(&docs)?;
@@ -136,7 +138,6 @@ fn compare(
         destination: there.as_deref(),
         equals_base: there.as_deref() != Some(source) && destination.equals_base(directory, contents)?,
         ours: &ours,
-        interrupted: !record.revision.is_empty() && !record.settled,
     }))
 }
 
