@@ -77,9 +77,14 @@ impl StepError {
 
     /// A system call failed: `what` completes "failed to …".
     pub fn io(what: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
+        Self::io_as("StepIoFailed", what)
+    }
+
+    /// A system call failed in a way that has a name of its own, unless the disk is full.
+    pub fn io_as(reason: &str, what: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
         move |why| match why.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::disk_full(format!("failed to {what}: {why}")),
-            _ => Self::passing("StepIoFailed", format!("failed to {what}: {why}")),
+            _ => Self::passing(reason, format!("failed to {what}: {why}")),
         }
     }
 

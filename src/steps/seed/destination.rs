@@ -220,10 +220,10 @@ impl<'a> Destination<'a> {
         if let Some(commit) = &commit {
             self.git.publish(&self.clone.git)?;
             boundary("step.seed.before_commit");
-            refs::advance(&self.clone.git, &self.plan.branch, &self.head, commit).map_err(|e| {
-                let why = format!("failed to commit on \"{}\": {e}", self.plan.branch);
-                StepError::passing("WorkspaceBusy", why)
-            })?;
+            refs::advance(&self.clone.git, &self.plan.branch, &self.head, commit).map_err(StepError::io_as(
+                "WorkspaceBusy",
+                format!("commit on \"{}\"", self.plan.branch),
+            ))?;
             boundary("step.seed.after_commit");
         }
         if commit.is_some() || interrupted {

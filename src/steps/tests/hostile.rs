@@ -315,15 +315,18 @@ fn ten_thousand_files_arrive_and_one_more_is_refused() {
             fs::write(folder.join(format!("{file:02}.md")), format!("{file}\n")).unwrap();
         }
     }
-    world.commit("many");
-    for plan in world.both_plans(|p| p.limits.max_files = 10_002) {
-        let begun = Instant::now();
-        assert_eq!(world.seed(&plan).unwrap().files, 10_002);
-        eprintln!("10,002 files: {:?}", begun.elapsed());
+    // To commit and read back so many takes git half a minute: only in a full test run.
+    let full = std::env::var("METAWSM_TEST_FULL").is_ok();
+    if full {
+        world.commit("many");
+    }
+    let sources = if full { 2 } else { 1 };
+    for plan in world.both_plans(|p| p.limits.max_files = 10_002).iter().take(sources) {
+        assert_eq!(world.seed(plan).unwrap().files, 10_002);
     }
     assert_eq!(world.status(), "");
-    for plan in world.both_plans(|p| p.limits.max_files = 10_001) {
-        let error = world.seed(&plan).unwrap_err();
+    for plan in world.both_plans(|p| p.limits.max_files = 10_001).iter().take(sources) {
+        let error = world.seed(plan).unwrap_err();
         assert_eq!(error.reason, "SeedLimitExceeded");
         assert!(error.message.contains("maxFiles (10001)"), "{}", error.message);
     }
