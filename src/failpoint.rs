@@ -21,7 +21,7 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 47] = [
+pub const ALL: [(&str, Caller); 53] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
@@ -32,6 +32,7 @@ pub const ALL: [(&str, Caller); 47] = [
     ("vanished.before_record", Caller::Fails),
     ("vanished.after_record", Caller::Fails),
     ("lease.after_write", Caller::Goes),
+    ("run.after_enter", Caller::Fails),
     ("run.after_topology", Caller::Fails),
     ("run.after_claim", Caller::Fails),
     ("run.after_release", Caller::Fails),
@@ -65,10 +66,15 @@ pub const ALL: [(&str, Caller); 47] = [
     ("step.seed.after_exchange", Caller::Goes),
     ("step.seed.before_commit", Caller::Goes),
     ("step.seed.after_commit", Caller::Goes),
+    ("step.seed.unverified", Caller::Goes),
+    ("step.seed.after_putting_back", Caller::Goes),
     ("step.cleanup.before_removal", Caller::Goes),
     ("step.cleanup.during_removal", Caller::Goes),
     ("step.cleanup.after_removal", Caller::Goes),
     ("step.before_outcome", Caller::Goes),
+    ("housekeeping.after_workspace_rename", Caller::Goes),
+    ("housekeeping.after_folder_rename", Caller::Goes),
+    ("housekeeping.after_cache_rename", Caller::Goes),
 ];
 
 /// The error that was asked for.

@@ -26,5 +26,7 @@ pub mod settings;
 pub mod steps;
 pub mod tasks;
 pub mod telemetry;
+#[cfg(test)]
+mod tests;
 pub mod ticket_topology;
 pub mod web;

@@ -95,7 +95,7 @@ impl Shelf {
             trash.rename(&doomed, &above, name)?;
             return Ok(Swept::Left("another folder took its place"));
         }
-        boundary("housekeeping.after_rename");
+        boundary("housekeeping.after_workspace_rename");
         drop((folder, private, lock));
         trash.remove(&doomed)?;
         self.remove_empty_parents(&found.path)?;
@@ -114,7 +114,7 @@ impl Shelf {
         }
         let trash = trash_in(&self.workspaces)?;
         let doomed = put(&above, name, &trash, name)?;
-        boundary("housekeeping.after_rename");
+        boundary("housekeeping.after_folder_rename");
         trash.remove(&doomed)?;
         if matches!(found.kind, Kind::HalfRemoved { .. }) {
             self.remove_empty_parents(&found.path)?;
@@ -142,7 +142,7 @@ impl Shelf {
                 doomed.push(put(&caches, OsStr::new(&name), &trash, OsStr::new(&name))?);
             }
         }
-        boundary("housekeeping.after_rename");
+        boundary("housekeeping.after_cache_rename");
         drop(lock);
         doomed.iter().try_for_each(|name| trash.remove(name))?;
         Ok(Swept::Gone)

@@ -1,5 +1,6 @@
 //! Work outside the API: steps are started here and looked at, never awaited inside a reconcile.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -78,7 +79,24 @@ impl StepError {
 
     /// A system call failed: `what` completes "failed to …".
     pub fn io(what: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
-        move |why| Self::passing("StepIoFailed", format!("failed to {what}: {why}"))
+        Self::io_as("StepIoFailed", what)
+    }
+
+    /// A system call failed in a way that has a name of its own, unless the disk is full.
+    pub fn io_as(reason: &str, what: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
+        move |why| match why.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::disk_full(format!("failed to {what}: {why}")),
+            _ => Self::passing(reason, format!("failed to {what}: {why}")),
+        }
+    }
+
+    /// There was no room: what is there stays as it is, and somebody who makes room need do nothing else.
+    pub fn disk_full(what: impl std::fmt::Display) -> Self {
+        let why = format!(
+            "{what}; the disk of the workspaces or the controller's quota on it is full: remove what is not needed there \
+             (such as folders in .orphans), or make the volume larger; it is tried again by itself"
+        );
+        Self::passing("DiskFull", why)
     }
 }
 

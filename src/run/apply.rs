@@ -22,7 +22,7 @@ use crate::ticket_topology::crd::{Claim, MADE_BY, MADE_BY_RUN, TicketTopology, T
 pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Failure> {
     let uid = run.uid().unwrap_or_default();
     match effect {
-        Effect::Enter if kind.turnstile.enter(run) => {}
+        Effect::Enter if kind.turnstile.enter(run) => fallible("run.after_enter")?,
         Effect::Enter => return Err(Failure::Quiet("another Run took the place".to_owned())),
         Effect::Claim {
             ticket,

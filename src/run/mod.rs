@@ -23,6 +23,7 @@ mod home;
 mod observe;
 mod plans;
 pub mod queue;
+mod reasons;
 mod retry;
 mod room;
 mod status;
@@ -143,4 +144,11 @@ impl CommonStatus for RunStatus {
     fn set_observed_generation(&mut self, generation: i64) {
         self.observed_generation = Some(generation);
     }
+}
+
+/// The pure parts, for tests of the kinds against each other.
+#[cfg(test)]
+pub mod pure {
+    pub use super::decide::{Effect, decide};
+    pub use super::observe::{Observed, Steps};
 }

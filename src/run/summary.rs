@@ -1,6 +1,7 @@
 //! What a Run's conditions and its phase say, from the state of its parts. Pure.
 
 use super::crd::{DocSeedMode, DocsStatus, Phase, PrepareState, RunStatus, SeedState, WorkspaceStatus};
+use super::reasons::word;
 use super::room::DISK_FULL;
 use crate::kernel::canonical::sha256;
 use crate::kernel::condition::{READY, RECONCILING, STALLED, SUSPENDED, Tri, Verdict};
@@ -228,58 +229,6 @@ fn count(done: usize, of: usize, full: (&'static str, &str), busy: &'static str)
             message,
         },
     }
-}
-
-/// The reasons that steps give, as the words of conditions; what is not among them gets the general word, and its
-/// message says the rest.
-const STEP_REASONS: [&str; 40] = [
-    "BaseBranchNotFound",
-    "CredentialsRefused",
-    "CredentialsRequired",
-    "DocsIgnoredByGit",
-    "DocsPathUnusable",
-    "FetchFailed",
-    "GitFailed",
-    "GitOutputTooLarge",
-    "GitTimedOut",
-    "Killed",
-    "LocalRepoNotAllowed",
-    "OrphansFull",
-    "OutcomeUnreadable",
-    "OutcomeUnwritable",
-    "PlanUnreadable",
-    "RemoteCertificateRefused",
-    "RemoteHostKeyRefused",
-    "RemoteRedirected",
-    "RemoteUnreachable",
-    "RepoHostNotAllowed",
-    "RepoNameInvalid",
-    "RepoNotFound",
-    "RepoTooLarge",
-    "RepoUrlInvalid",
-    "SecretInvalid",
-    "SecretNotFound",
-    "SecretsNotPermitted",
-    "SeedLimitExceeded",
-    "SeedRefNotFound",
-    "StartFailed",
-    "StepIoFailed",
-    "TicketDocsAmbiguous",
-    "TicketDocsNotFound",
-    "WorkingTreeNotLocal",
-    "WorkspaceBusy",
-    "WorkspaceDamaged",
-    "WorkspaceDiverged",
-    "WorkspaceNotReady",
-    "WorkspacePathInvalid",
-    "WorkspacePathUnsafe",
-];
-
-fn word(reason: Option<&str>, general: &'static str) -> &'static str {
-    STEP_REASONS
-        .into_iter()
-        .find(|known| Some(*known) == reason)
-        .unwrap_or(general)
 }
 
 /// The phase, for people.

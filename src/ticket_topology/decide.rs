@@ -35,10 +35,6 @@ const UNCLAIMED: Duration = Duration::from_mins(1);
 pub fn decide(observed: &Observed, now: Moment) -> Plan<TicketTopologyStatus, Effect> {
     let topology = observed.topology.as_ref();
     let claims = living_claims(observed);
-    if topology.metadata.deletion_timestamp.is_some() {
-        return deleting(topology, &claims, now);
-    }
-    let (mut status, transitions) = described(topology, &claims);
     let mut effects: Vec<_> = observed
         .abandoned
         .iter()
@@ -46,6 +42,10 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<TicketTopologyStatus, Ef
             run_uid: c.run_uid.clone(),
         })
         .collect();
+    if topology.metadata.deletion_timestamp.is_some() {
+        return deleting(topology, &claims, effects, now);
+    }
+    let (mut status, transitions) = described(topology, &claims);
     let leaving = leaves_after(topology, &claims, now);
     let mut next = Next::Settled;
     let mut ready = Verdict::new(READY, true, "Recorded", ready_message(&claims));
@@ -168,7 +168,12 @@ fn conditions(
 }
 
 /// It goes once no claim stands on it any more, and only after its end was recorded.
-fn deleting(topology: &TicketTopology, claims: &[Claim], now: Moment) -> Plan<TicketTopologyStatus, Effect> {
+fn deleting(
+    topology: &TicketTopology,
+    claims: &[Claim],
+    effects: Vec<Effect>,
+    now: Moment,
+) -> Plan<TicketTopologyStatus, Effect> {
     let mut status = topology.status.clone().unwrap_or_default();
     let recorded = status.journal.last().is_some_and(|e| e.kind == DELETED);
     let (reason, message) = match (claims.is_empty(), recorded) {
@@ -191,7 +196,7 @@ fn deleting(topology: &TicketTopology, claims: &[Claim], now: Moment) -> Plan<Ti
     let ready = Verdict::new(READY, false, reason, message);
     status.conditions = conditions(&status, ready, topology, now);
     Plan {
-        effects: vec![],
+        effects,
         status,
         transitions,
         release: going && recorded,

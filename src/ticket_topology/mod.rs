@@ -107,3 +107,10 @@ impl CommonStatus for TicketTopologyStatus {
         self.observed_generation = Some(generation);
     }
 }
+
+/// The pure parts, for tests of the kinds against each other.
+#[cfg(test)]
+pub mod pure {
+    pub use super::decide::{Effect, decide};
+    pub use super::observe::Observed;
+}

@@ -19,7 +19,28 @@ use super::crash_keeper::Point;
 use super::crash_story::{Ending, told};
 
 /// Failpoints that this story does not come by, and why.
-const ELSEWHERE: [(&str, &str); 4] = [
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("run.after_enter", "needs --max-active-runs: it writes nothing"),
+    (
+        "step.seed.unverified",
+        "needs an agent that edits during the exchange: tests/seed_histories",
+    ),
+    (
+        "step.seed.after_putting_back",
+        "needs an agent that edits during the exchange: tests/seed_histories",
+    ),
+    (
+        "housekeeping.after_workspace_rename",
+        "needs folders as old as their retention",
+    ),
+    (
+        "housekeeping.after_folder_rename",
+        "needs folders as old as their retention",
+    ),
+    (
+        "housekeeping.after_cache_rename",
+        "needs folders as old as their retention",
+    ),
     ("undecodable.after_release", "needs an object that the schema refuses"),
     (
         "relay.after_new_log",

@@ -137,19 +137,13 @@ impl<'a> Cache<'a> {
     }
 
     /// Makes a plain clone of the cache at `target`, with `branch` at `commit` checked out and the real URL as origin.
-    /// Objects are hard links, so the copy shares nothing that a later command could change.
+    /// Objects are hard links, so the copy shares nothing that a later command could change. `--local` would say the same
+    /// but refuse where the cache is on another file system; without it git copies there.
     pub fn clone_to(&self, target: &Path, branch: &str, commit: &str) -> Result<(), StepError> {
         {
             let _lock = self.lock()?;
             self.new_call(Some("file"))
-                .args(&[
-                    "clone",
-                    "--quiet",
-                    "--local",
-                    "--no-checkout",
-                    "--template=",
-                    "--origin=origin",
-                ])
+                .args(&["clone", "--quiet", "--no-checkout", "--template=", "--origin=origin"])
                 .args(&[
                     "-c",
                     "remote.origin.fetch=+refs/remotes/origin/*:refs/remotes/origin/*",

@@ -14,6 +14,9 @@ use crate::adapters::nofollow::Folder;
 use crate::ports::executor::StepError;
 use crate::ports::workspaces::GitRules;
 
+/// New blobs go into one pack, not into a file each: ten thousand of them are one file to copy and to flush.
+const ONE_PACK: &[&str] = &["-c", "core.bigFileThreshold=1", "-c", "core.compression=1"];
+
 /// Tells apart the git dirs that one process makes.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -116,6 +119,16 @@ impl<'a> Isolated<'a> {
         Ok(line.split_whitespace().nth(2).map(str::to_owned))
     }
 
+    /// How many bytes the files of a commit's folder have.
+    pub fn bytes_of(&self, commit: &str, folder: &Path) -> Result<u64, StepError> {
+        let listing = self
+            .call()
+            .args(&["ls-tree", "-r", "-z", "--full-tree", "--format=%(objectsize)"]);
+        let (_, answer) = listing.operands([commit]).args(&["--"]).operands([folder]).answer()?;
+        let sizes = answer.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        Ok(sizes.filter_map(|size| size.trim().parse::<u64>().ok()).sum())
+    }
+
     /// The tree that the work tree's folder would be once committed, ignored files included.
     pub fn tree_on_disk(&self, folder: &Path) -> Result<Option<String>, StepError> {
         self.call()
@@ -132,6 +145,7 @@ impl<'a> Isolated<'a> {
         let call = || self.call();
         call().args(&["read-tree"]).operands([self.head.as_str()]).line()?;
         call()
+            .args(ONE_PACK)
             .args(&["add", "--all", "--force", "--"])
             .operands([folder])
             .line()?;
@@ -161,7 +175,8 @@ impl<'a> Isolated<'a> {
         for name in own.names().map_err(what())?.into_iter().filter(|name| name != "info") {
             let from = own.folder(&name).map_err(what())?;
             let to = git.make(&Path::new("objects").join(&name)).map_err(what())?;
-            for object in from.names().map_err(what())? {
+            // Backwards, so that a pack is there before its index.
+            for object in from.names().map_err(what())?.into_iter().rev() {
                 publish_object(&from, &to, &object).map_err(what())?;
             }
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::revision::Contents;
 use super::walk::snapshot;
 use crate::adapters::git::isolated::Isolated;
 use crate::adapters::git::refs;
@@ -19,7 +20,7 @@ use crate::steps::workspace::Workspace;
 /// The copy being made, in `.metawsm`; after an exchange it is the old folder.
 pub const STAGE: &str = "stage";
 /// The old folder, where the file system cannot exchange.
-const STAGE_OLD: &str = "stage-old";
+pub(super) const STAGE_OLD: &str = "stage-old";
 /// What was put into the clone last.
 const RECORD: &str = "seed.json";
 /// Longest record that is read.
@@ -32,12 +33,24 @@ pub struct Record {
     pub revision: String,
     /// Whether it was also committed.
     pub settled: bool,
+    /// The exchange that was about to happen, until somebody looked how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Exchange>,
+}
+
+/// What an exchange was to replace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exchange {
+    pub directory: PathBuf,
+    /// The revision that was judged; `None` where nothing was.
+    pub old: Option<String>,
 }
 
 /// The clone of the doc home, ready to be written to.
 pub struct Destination<'a> {
     plan: &'a SeedPlan,
-    workspace: Workspace,
+    pub(super) workspace: Workspace,
     pub clone: CloneOnDisk,
     git: Isolated<'a>,
     head: String,
@@ -93,34 +106,34 @@ impl<'a> Destination<'a> {
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
-    fn write_record(&self, revision: &str, settled: bool) -> Result<(), StepError> {
+    pub(super) fn write_record(&self, record: &Record) -> Result<(), StepError> {
         let what = StepError::io("write down the seed");
-        let record = Record {
-            revision: revision.to_owned(),
-            settled,
-        };
-        let text = serde_json::to_vec(&record).map_err(|e| StepError::passing("StepIoFailed", e.to_string()))?;
+        let text = serde_json::to_vec(record).map_err(|e| StepError::passing("StepIoFailed", e.to_string()))?;
         self.workspace.private.write_whole(RECORD, &text).map_err(what)
     }
 
     /// The revision of the folder, with its counts; `None` if nothing is there.
-    pub fn contents(&self, directory: &Path) -> Result<Option<super::revision::Contents>, StepError> {
+    pub fn contents(&self, directory: &Path) -> Result<Option<Contents>, StepError> {
         let unusable = |e: std::io::Error| {
             let why = format!("\"{}\" in the workspace is no real folder: {e}", directory.display());
             StepError::lasting("DocsPathUnusable", why)
         };
         match self.clone.work_tree.find(directory).map_err(unusable)? {
-            Some(folder) => snapshot(&folder).map(Some),
+            Some(folder) => snapshot(&folder, self.plan.limits.max_bytes).map(Some),
             None => Ok(None),
         }
     }
 
     /// Whether the folder is what the base commit holds there. Compared as git would commit it, so that line ends that
     /// the checkout converted make no difference.
-    pub fn equals_base(&self, directory: &Path, exists: bool) -> Result<bool, StepError> {
+    pub fn equals_base(&self, directory: &Path, there: Option<&Contents>) -> Result<bool, StepError> {
         let base = self.git.tree_of(&self.plan.base_commit, directory)?;
-        if !exists {
+        let Some(there) = there else {
             return Ok(base.is_none());
+        };
+        // Git would read all of it; converted line ends make a text at most twice as long.
+        if there.unread && there.bytes > self.git.bytes_of(&self.plan.base_commit, directory)?.saturating_mul(2) {
+            return Ok(false);
         }
         match self.git.tree_on_disk(directory) {
             Err(error) if error.reason == "GitFailed" => Ok(false),
@@ -147,7 +160,14 @@ impl<'a> Destination<'a> {
     pub fn exchange(&self, directory: &Path, revision: &str, old: Option<&str>) -> Result<bool, StepError> {
         let what = || StepError::io(format!("put \"{}\" in place", directory.display()));
         let private = &self.workspace.private;
-        self.write_record(revision, false)?;
+        self.write_record(&Record {
+            revision: revision.to_owned(),
+            settled: false,
+            exchange: Some(Exchange {
+                directory: directory.to_owned(),
+                old: old.map(str::to_owned),
+            }),
+        })?;
         private.sync_file_system().map_err(what())?;
         boundary("step.seed.before_exchange");
         let parent = self
@@ -158,23 +178,34 @@ impl<'a> Destination<'a> {
         let name = directory
             .file_name()
             .ok_or_else(|| what()(std::io::Error::other("it has no name")))?;
-        if parent.kind(name).map_err(what())? == Some(Kind::Folder) {
-            if private.exchange(STAGE, &parent, name).map_err(what())? {
-                let taken = snapshot(&private.folder(STAGE).map_err(what())?)?.revision();
-                if old != Some(taken.as_str()) {
-                    private.exchange(STAGE, &parent, name).map_err(what())?;
-                    return Ok(false);
-                }
-            } else {
-                parent.rename(name, private, STAGE_OLD).map_err(what())?;
-                boundary("step.seed.between_renames");
-                private.rename(STAGE, &parent, name).map_err(what())?;
+        if parent.kind(name).map_err(what())? != Some(Kind::Folder) {
+            private.rename(STAGE, &parent, name).map_err(what())?;
+        } else if private.exchange(STAGE, &parent, name).map_err(what())? {
+            boundary("step.seed.unverified");
+            if self.revision_in(STAGE)?.as_deref() != old {
+                private.exchange(STAGE, &parent, name).map_err(what())?;
+                return Ok(false);
             }
         } else {
+            parent.rename(name, private, STAGE_OLD).map_err(what())?;
+            boundary("step.seed.between_renames");
+            if self.revision_in(STAGE_OLD)?.as_deref() != old {
+                private.rename(STAGE_OLD, &parent, name).map_err(what())?;
+                return Ok(false);
+            }
             private.rename(STAGE, &parent, name).map_err(what())?;
         }
         boundary("step.seed.after_exchange");
         Ok(true)
+    }
+
+    /// The revision of a folder in `.metawsm`; `None` if it is not there.
+    pub(super) fn revision_in(&self, name: &str) -> Result<Option<String>, StepError> {
+        let what = StepError::io(format!("look into \"{name}\""));
+        match self.workspace.private.find(Path::new(name)).map_err(what)? {
+            Some(folder) => Ok(Some(snapshot(&folder, self.plan.limits.max_bytes)?.revision())),
+            None => Ok(None),
+        }
     }
 
     /// Removes a copy that is not needed.
@@ -189,17 +220,21 @@ impl<'a> Destination<'a> {
         if let Some(commit) = &commit {
             self.git.publish(&self.clone.git)?;
             boundary("step.seed.before_commit");
-            refs::advance(&self.clone.git, &self.plan.branch, &self.head, commit).map_err(|e| {
-                let why = format!("failed to commit on \"{}\": {e}", self.plan.branch);
-                StepError::passing("WorkspaceBusy", why)
-            })?;
+            refs::advance(&self.clone.git, &self.plan.branch, &self.head, commit).map_err(StepError::io_as(
+                "WorkspaceBusy",
+                format!("commit on \"{}\"", self.plan.branch),
+            ))?;
             boundary("step.seed.after_commit");
         }
         if commit.is_some() || interrupted {
             refs::drop_stale_lock(&self.clone.git, "index.lock").map_err(StepError::io("look at the index's lock"))?;
             self.git.update_index(directory)?;
         }
-        self.write_record(revision, true)?;
+        self.write_record(&Record {
+            revision: revision.to_owned(),
+            settled: true,
+            exchange: None,
+        })?;
         let private = &self.workspace.private;
         private
             .remove(STAGE)

@@ -6,6 +6,7 @@ mod destination;
 mod find;
 mod frontmatter;
 mod links;
+mod recovery;
 mod revision;
 mod source;
 mod stage;
@@ -27,6 +28,7 @@ use crate::ports::workspaces::{BriefPlan, SeedOutcome, SeedPlan};
 pub fn seed(plan: &SeedPlan, context: &mut StepContext) -> Result<SeedOutcome, StepError> {
     let docs = docs_folder(&plan.docs_path)?;
     let destination = Destination::open(plan, context)?;
+    destination.finish_exchange()?;
     let source = Source::open(plan, &docs, context.secrets())?;
     boundary("step.seed.after_fetch");
     let pages = source.front_pages(&docs)?;
@@ -59,8 +61,9 @@ fn copy(
     let staged = stage.finish();
     boundary("step.seed.after_copy");
     let revision = staged.contents.revision();
-    let there = destination.contents(&directory)?.map(|contents| contents.revision());
-    let in_place = match compare(plan, destination, &directory, there.as_deref(), &revision)? {
+    let contents = destination.contents(&directory)?;
+    let there = contents.as_ref().map(Contents::revision);
+    let in_place = match compare(plan, destination, &directory, contents.as_ref(), &revision)? {
         Verdict::Same => true,
         Verdict::Replace => destination.exchange(&directory, &revision, there.as_deref())?,
         Verdict::Diverged => false,
@@ -119,9 +122,10 @@ fn compare(
     plan: &SeedPlan,
     destination: &Destination<'_>,
     directory: &Path,
-    there: Option<&str>,
+    contents: Option<&Contents>,
     source: &str,
 ) -> Result<Verdict, StepError> {
+    let there = contents.map(Contents::revision);
     let record = destination.record()?.unwrap_or_default();
     let ours: Vec<&str> = plan
         .last_revision
@@ -131,10 +135,9 @@ fn compare(
         .collect();
     Ok(judge(&Facts {
         source,
-        destination: there,
-        equals_base: there != Some(source) && destination.equals_base(directory, there.is_some())?,
+        destination: there.as_deref(),
+        equals_base: there.as_deref() != Some(source) && destination.equals_base(directory, contents)?,
         ours: &ours,
-        interrupted: !record.revision.is_empty() && !record.settled,
     }))
 }
 

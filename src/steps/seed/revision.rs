@@ -29,13 +29,15 @@ pub struct Contents {
     entries: Vec<(PathBuf, FileMode, [u8; 32])>,
     /// Of all files together; links count with their target's length.
     pub bytes: u64,
+    /// Something was too large to be read, so the revision is nobody's.
+    pub unread: bool,
 }
 
 impl Contents {
     /// Adds one file or link.
     pub fn add(&mut self, path: &Path, mode: FileMode, digest: [u8; 32], bytes: u64) {
         self.entries.push((path.to_owned(), mode, digest));
-        self.bytes += bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     /// How many files and links there are.

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -29,6 +29,9 @@ pub struct Stage<'a> {
     expected: Option<u64>,
     contents: Contents,
     skipped: Vec<String>,
+    /// The folder that was written to last: files come folder by folder.
+    last: Option<(PathBuf, Folder)>,
+    buffer: Vec<u8>,
 }
 
 /// A finished copy.
@@ -48,6 +51,8 @@ impl<'a> Stage<'a> {
             expected,
             contents: Contents::default(),
             skipped: Vec::new(),
+            last: None,
+            buffer: vec![0; BUFFER],
         }
     }
 
@@ -62,9 +67,9 @@ impl<'a> Stage<'a> {
         let mut file = parent
             .create(name, if executable { 0o755 } else { 0o644 })
             .map_err(what())?;
-        let (mut hash, mut buffer, mut copied) = (Sha256::new(), vec![0; BUFFER], 0);
+        let (mut hash, mut copied) = (Sha256::new(), 0);
         loop {
-            let read = from.read(&mut buffer).map_err(what())?;
+            let read = from.read(&mut self.buffer).map_err(what())?;
             if read == 0 {
                 break;
             }
@@ -72,8 +77,8 @@ impl<'a> Stage<'a> {
             if copied > bytes {
                 self.admit_bytes(path, copied)?;
             }
-            hash.update(&buffer[..read]);
-            file.write_all(&buffer[..read]).map_err(what())?;
+            hash.update(&self.buffer[..read]);
+            file.write_all(&self.buffer[..read]).map_err(what())?;
         }
         let mode = if executable {
             FileMode::Executable
@@ -124,16 +129,18 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn parent<'p>(&self, path: &'p Path) -> Result<(Folder, &'p OsStr), StepError> {
+    fn parent<'p>(&mut self, path: &'p Path) -> Result<(&Folder, &'p OsStr), StepError> {
         let what = || StepError::io(format!("make the folder of \"{}\"", path.display()));
         let name = path
             .file_name()
             .ok_or_else(|| what()(std::io::Error::other("it has no name")))?;
-        let parent = self
-            .folder
-            .make(path.parent().unwrap_or(Path::new("")))
-            .map_err(what())?;
-        Ok((parent, name))
+        let parent = path.parent().unwrap_or(Path::new(""));
+        let known = self.last.take().filter(|(last, _)| last == parent);
+        let (_, folder) = self.last.insert(match known {
+            Some(known) => known,
+            None => (parent.to_owned(), self.folder.make(parent).map_err(what())?),
+        });
+        Ok((folder, name))
     }
 
     fn admit(&mut self, path: &Path) -> Result<bool, StepError> {

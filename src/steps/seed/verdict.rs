@@ -11,8 +11,6 @@ pub struct Facts<'a> {
     pub equals_base: bool,
     /// Revisions that we put there ourselves: the last one reported, and the last one begun.
     pub ours: &'a [&'a str],
-    /// An attempt ended while it exchanged the folders.
-    pub interrupted: bool,
 }
 
 /// What is to be done.
@@ -30,7 +28,6 @@ pub fn judge(facts: &Facts<'_>) -> Verdict {
     match facts.destination {
         Some(revision) if revision == facts.source => Verdict::Same,
         Some(revision) if facts.ours.contains(&revision) => Verdict::Replace,
-        None if facts.interrupted => Verdict::Replace,
         Some(_) | None if facts.equals_base => Verdict::Replace,
         Some(_) | None => Verdict::Diverged,
     }
@@ -42,23 +39,20 @@ mod tests {
 
     #[test]
     fn only_what_nobody_changed_is_replaced() {
-        let facts = |destination, equals_base, interrupted| Facts {
+        let facts = |destination, equals_base| Facts {
             source: "s",
             destination,
             equals_base,
             ours: &["o"],
-            interrupted,
         };
         let table = [
-            (facts(Some("s"), false, false), Verdict::Same),
-            (facts(Some("s"), true, true), Verdict::Same),
-            (facts(Some("o"), false, false), Verdict::Replace),
-            (facts(Some("b"), true, false), Verdict::Replace),
-            (facts(Some("x"), false, false), Verdict::Diverged),
-            (facts(Some("x"), false, true), Verdict::Diverged),
-            (facts(None, true, false), Verdict::Replace),
-            (facts(None, false, false), Verdict::Diverged),
-            (facts(None, false, true), Verdict::Replace),
+            (facts(Some("s"), false), Verdict::Same),
+            (facts(Some("s"), true), Verdict::Same),
+            (facts(Some("o"), false), Verdict::Replace),
+            (facts(Some("b"), true), Verdict::Replace),
+            (facts(Some("x"), false), Verdict::Diverged),
+            (facts(None, true), Verdict::Replace),
+            (facts(None, false), Verdict::Diverged),
         ];
         for (facts, expected) in table {
             assert_eq!(judge(&facts), expected, "{facts:?}");

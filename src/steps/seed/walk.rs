@@ -94,13 +94,18 @@ pub fn remember(found: &mut Vec<Candidate>, directory: std::path::PathBuf, page:
     }
 }
 
-/// Everything in a folder. Special files count as something that no source ever holds.
-pub fn snapshot(folder: &Folder) -> Result<Contents, StepError> {
+/// Everything in a folder. Special files count as something that no source ever holds, and so does a file that would
+/// bring what is read above `most` bytes: it may be a sparse one that nobody can read to its end.
+pub fn snapshot(folder: &Folder, most: u64) -> Result<Contents, StepError> {
     let mut contents = Contents::default();
     walk(folder, &mut |entry| {
         let name = entry.path.file_name().unwrap_or_default();
         let what = || StepError::io(format!("read \"{}\"", entry.path.display()));
         match entry.kind {
+            Kind::File { bytes, .. } if contents.bytes.saturating_add(bytes) > most => {
+                contents.add(entry.path, FileMode::Link, digest(b"\0unread"), bytes);
+                contents.unread = true;
+            }
             Kind::File { executable, .. } => {
                 let mode = if executable {
                     FileMode::Executable
@@ -108,7 +113,7 @@ pub fn snapshot(folder: &Folder) -> Result<Contents, StepError> {
                     FileMode::Plain
                 };
                 let mut hash = Sha256::new();
-                let mut file = entry.parent.file(name).map_err(what())?;
+                let mut file = entry.parent.file(name).map_err(what())?.take(most);
                 let bytes = std::io::copy(&mut file, &mut hash).map_err(what())?;
                 contents.add(entry.path, mode, hash.finalize().into(), bytes);
             }

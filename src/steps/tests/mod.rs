@@ -1,9 +1,12 @@
 //! Steps against real git and real files. Each test has a world of its own in a temporary folder.
 
 mod cleanup;
+mod full_disk;
+mod hostile;
 mod inspect;
 mod prepare;
 mod seed;
 mod seed_again;
 mod seed_odd;
+mod seed_watched;
 mod world;

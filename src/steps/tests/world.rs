@@ -151,6 +151,21 @@ impl World {
         }
     }
 
+    /// Seeds A-1 from both kinds of source, changed alike.
+    pub fn both_plans(&self, change: impl Fn(&mut SeedPlan)) -> [SeedPlan; 2] {
+        [SeedSource::WorkingTree, SeedSource::Commit { git_ref: "main".into() }].map(|source| {
+            let mut plan = self.seed_plan();
+            plan.source = source;
+            change(&mut plan);
+            plan
+        })
+    }
+
+    /// The ticket's folder in the home.
+    pub fn documents(&self) -> PathBuf {
+        self.home().join("ttmp/2026/11/21/A-1--first")
+    }
+
     pub fn seed(&self, plan: &SeedPlan) -> Result<SeedOutcome, StepError> {
         crate::steps::seed::seed(plan, &mut self.context())
     }
