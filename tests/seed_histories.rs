@@ -217,19 +217,16 @@ impl World {
     }
 
     fn judge(&mut self, outcome: &Value) {
-        match outcome["ok"]["revision"].as_str() {
-            Some(revision) => {
-                assert!(self.work.is_empty(), "seeded over {:?}", self.work);
-                self.last_revision = Some(revision.to_owned());
-            }
-            None => {
-                let error = &outcome["error"];
-                assert_eq!(error["reason"], "WorkspaceDiverged", "{error}");
-                assert_eq!(error["retriable"], false);
-                assert!(error["message"].as_str().unwrap().contains("git checkout"));
-                assert!(!self.work.is_empty(), "refused without any work: {error}");
-            }
+        if let Some(revision) = outcome["ok"]["revision"].as_str() {
+            assert!(self.work.is_empty(), "seeded over {:?}", self.work);
+            self.last_revision = Some(revision.to_owned());
+            return;
         }
+        let error = &outcome["error"];
+        assert_eq!(error["reason"], "WorkspaceDiverged", "{error}");
+        assert_eq!(error["retriable"], false);
+        assert!(error["message"].as_str().unwrap().contains("git checkout"));
+        assert!(!self.work.is_empty(), "refused without any work: {error}");
     }
 
     fn nothing_is_lost(&self) {

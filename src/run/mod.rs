@@ -26,13 +26,6 @@ mod summary;
 mod tests;
 mod workspace;
 
-/// The pure parts, for tests of the kinds against each other.
-#[cfg(test)]
-pub mod pure {
-    pub use super::decide::{Effect, decide};
-    pub use super::observe::{Observed, Steps};
-}
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,4 +129,11 @@ impl CommonStatus for RunStatus {
     fn set_observed_generation(&mut self, generation: i64) {
         self.observed_generation = Some(generation);
     }
+}
+
+/// The pure parts, for tests of the kinds against each other.
+#[cfg(test)]
+pub mod pure {
+    pub use super::decide::{Effect, decide};
+    pub use super::observe::{Observed, Steps};
 }

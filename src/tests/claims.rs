@@ -26,8 +26,11 @@ use crate::ticket_topology::pure::{Effect as TopologyEffect, Observed as Topolog
 const X: &str = "/repos/x";
 const Y: &str = "/repos/y";
 
+/// Names and URLs.
+type Repos = &'static [(&'static str, &'static str)];
+
 /// The repositories of a Run, the first one its home unless something else decides, and the home it names.
-const REPOS: [(&[(&str, &str)], Option<&str>); 7] = [
+const REPOS: [(Repos, Option<&str>); 7] = [
     (&[("docs", X)], None),
     (&[("docs", Y)], None),
     (&[("wiki", Y)], None),
@@ -299,17 +302,16 @@ impl World {
                 seen,
                 since,
             } => {
-                let version = match seen {
-                    Some(version) => version.clone(),
-                    None => {
-                        let spec = TicketTopologySpec {
-                            ticket: ticket.clone(),
-                            doc_home_repo: home.repo.clone(),
-                            doc_home_url: Some(home.url.clone()),
-                            docs_path: docs_path.clone(),
-                        };
-                        self.api.create_topology(spec, true, self.now)?
-                    }
+                let version = if let Some(version) = seen {
+                    version.clone()
+                } else {
+                    let spec = TicketTopologySpec {
+                        ticket: ticket.clone(),
+                        doc_home_repo: home.repo.clone(),
+                        doc_home_url: Some(home.url.clone()),
+                        docs_path: docs_path.clone(),
+                    };
+                    self.api.create_topology(spec, true, self.now)?
                 };
                 let claim = Claim {
                     run_uid: uid.clone(),

@@ -14,13 +14,6 @@ mod events;
 mod observe;
 mod ownership;
 
-/// The pure parts, for tests of the kinds against each other.
-#[cfg(test)]
-pub mod pure {
-    pub use super::decide::{Effect, decide};
-    pub use super::observe::Observed;
-}
-
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -113,4 +106,11 @@ impl CommonStatus for TicketTopologyStatus {
     fn set_observed_generation(&mut self, generation: i64) {
         self.observed_generation = Some(generation);
     }
+}
+
+/// The pure parts, for tests of the kinds against each other.
+#[cfg(test)]
+pub mod pure {
+    pub use super::decide::{Effect, decide};
+    pub use super::observe::Observed;
 }

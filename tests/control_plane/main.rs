@@ -20,6 +20,7 @@ mod story_docs_missing;
 mod story_forbidden;
 mod story_history_lost;
 mod story_killed;
+mod story_races;
 mod story_redis_lost;
 mod story_seed_sources;
 mod story_seeding;

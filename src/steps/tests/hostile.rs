@@ -290,9 +290,9 @@ fn front_pages_that_fool_nobody() {
         for plan in world.both_plans(|_| {}) {
             match (world.seed(&plan), expected) {
                 (Ok(outcome), None) => assert_eq!(outcome.directory, "ttmp/2026/11/21/A-1--first"),
-                (Err(error), Some((reason, word))) => {
+                (Err(error), Some((reason, hint))) => {
                     assert_eq!((error.reason.as_str(), error.retriable), (reason, false), "{path}");
-                    assert!(error.message.contains(word), "{path}: {}", error.message);
+                    assert!(error.message.contains(hint), "{path}: {}", error.message);
                 }
                 (other, _) => panic!("{path}: {text:.40?}: {other:?}"),
             }
