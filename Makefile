@@ -3,14 +3,14 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build test lint generate demo up down bench clean
+.PHONY: help build test test-crash soak lint generate demo up down bench clean
 
 PROFILE ?= dev
 WITH := tests/control-plane/with
 SCRIPTS := $(wildcard scripts/*) .ci/run $(filter-out %.yaml %/etcd %/kubernetes,$(wildcard tests/control-plane/*))
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the metawsm binary (PROFILE=release for the optimised one)
 	@tests/control-plane/ensure-tools cargo cc
@@ -21,6 +21,20 @@ test: ## run all tests, the same that CI runs, on a real API server and a real R
 	cargo test --locked --features failpoints --no-run
 	$(WITH) cargo test --locked --features failpoints
 	tests/watermill/run test
+
+CRASH := --features failpoints --test control_plane
+CRASH_PAIRS := $(if $(filter 1,$(METAWSM_TEST_FULL)),all,40)
+
+test-crash: ## a story crashed, failed and delayed at every failpoint, then by pairs of crashes (METAWSM_TEST_FULL=1: all pairs)
+	@tests/control-plane/ensure-tools
+	cargo test --locked $(CRASH) --no-run
+	METAWSM_CRASH_SINGLES=$${METAWSM_CRASH_SINGLES:-all} METAWSM_CRASH_PAIRS=$${METAWSM_CRASH_PAIRS:-$(CRASH_PAIRS)} \
+	  $(WITH) cargo test --locked $(CRASH) -- --nocapture crash_ sabotage_
+
+soak: ## make, change and delete Runs at random while the controller is killed, for METAWSM_SOAK_SECONDS (120)
+	@tests/control-plane/ensure-tools
+	cargo test --locked $(CRASH) --no-run
+	$(WITH) cargo test --locked $(CRASH) -- --ignored --nocapture soak_
 
 lint: ## formatting, clippy without warnings, shell and Go checks, CRDs as generated
 	@tests/control-plane/ensure-tools cargo cc go git shellcheck

@@ -1,13 +1,132 @@
-//! Where tests take hold between two effects: a named place at which the process can be killed, made to panic or be
-//! held up. Without the feature `failpoints` it is nothing. May not change what the program does.
+//! Where tests take hold between two effects: a named place at which the process can be killed, made to panic, to fail
+//! or to wait. Without the feature `failpoints` it is nothing. May not change what the program does.
+//!
+//! `FAILPOINTS="<name>=return(<action> [<file>])"`, separated by `;`. Actions: `kill` ends the process as `kill -9` does,
+//! `panic` panics, `error` fails where the caller can fail, `pause` holds the thread for [`PAUSE`]. With a file it
+//! happens once, whichever process comes first: the file is made, and where it is there already nothing happens.
 
-/// The boundary between two effects. `FAILPOINTS="<name>=return(kill)"` ends the process there as `kill -9` does;
-/// `panic` and `sleep(ms)` do what they say. `sleep` holds the whole thread.
-pub fn boundary(name: &str) {
+use crate::kernel::outcome::Failure;
+
+/// Long enough for everything else to move on meanwhile, short beside every deadline.
+#[cfg(feature = "failpoints")]
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(1200);
+
+/// What a caller can do about a failpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// It cannot fail here: `error` is nothing.
+    Goes,
+    /// It hands an error on.
+    Fails,
+}
+
+/// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
+pub const ALL: [(&str, Caller); 47] = [
+    ("drive.after_record", Caller::Fails),
+    ("drive.after_finalizer", Caller::Fails),
+    ("drive.after_effect", Caller::Fails),
+    ("drive.after_status", Caller::Fails),
+    ("drive.before_release", Caller::Fails),
+    ("drive.after_release", Caller::Fails),
+    ("undecodable.after_release", Caller::Fails),
+    ("vanished.before_record", Caller::Fails),
+    ("vanished.after_record", Caller::Fails),
+    ("lease.after_write", Caller::Goes),
+    ("run.after_topology", Caller::Fails),
+    ("run.after_claim", Caller::Fails),
+    ("run.after_release", Caller::Fails),
+    ("run.after_start", Caller::Fails),
+    ("run.after_forget", Caller::Fails),
+    ("run.after_stop_steps", Caller::Fails),
+    ("run.after_forget_steps", Caller::Fails),
+    ("ticket_topology.after_release_abandoned", Caller::Fails),
+    ("ticket_topology.after_delete", Caller::Fails),
+    ("sqlite.before_commit", Caller::Fails),
+    ("sqlite.after_commit", Caller::Fails),
+    ("sqlite.before_change", Caller::Fails),
+    ("sqlite.after_change", Caller::Fails),
+    ("relay.after_publish", Caller::Fails),
+    ("relay.after_mark", Caller::Fails),
+    ("relay.after_rewind", Caller::Fails),
+    ("relay.after_new_log", Caller::Fails),
+    ("recover.after_adopt", Caller::Fails),
+    ("executor.after_folder", Caller::Fails),
+    ("executor.after_spawn", Caller::Fails),
+    ("executor.after_removal", Caller::Fails),
+    ("supervise.after_identity", Caller::Fails),
+    ("step.prepare.before_owner", Caller::Goes),
+    ("step.prepare.after_fetch", Caller::Goes),
+    ("step.prepare.after_clone", Caller::Goes),
+    ("step.prepare.after_rename", Caller::Goes),
+    ("step.seed.after_fetch", Caller::Goes),
+    ("step.seed.after_copy", Caller::Goes),
+    ("step.seed.before_exchange", Caller::Goes),
+    ("step.seed.between_renames", Caller::Goes),
+    ("step.seed.after_exchange", Caller::Goes),
+    ("step.seed.before_commit", Caller::Goes),
+    ("step.seed.after_commit", Caller::Goes),
+    ("step.cleanup.before_removal", Caller::Goes),
+    ("step.cleanup.during_removal", Caller::Goes),
+    ("step.cleanup.after_removal", Caller::Goes),
+    ("step.before_outcome", Caller::Goes),
+];
+
+/// The error that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed on purpose at failpoint '{0}'")]
+pub struct Asked(pub &'static str);
+
+impl From<Asked> for std::io::Error {
+    fn from(asked: Asked) -> Self {
+        Self::other(asked)
+    }
+}
+
+impl From<Asked> for Failure {
+    fn from(asked: Asked) -> Self {
+        Self::Retry(asked.to_string())
+    }
+}
+
+/// A boundary whose caller cannot fail.
+pub fn boundary(name: &'static str) {
+    let _ = fallible(name);
+}
+
+/// A boundary whose caller hands an error on.
+///
+/// # Errors
+/// Only where `error` was asked for.
+#[cfg_attr(
+    not(feature = "failpoints"),
+    inline(always),
+    expect(clippy::inline_always, reason = "nothing is left of it")
+)]
+pub fn fallible(name: &'static str) -> Result<(), Asked> {
     let _ = name;
-    fail::fail_point!(name, |action: Option<String>| {
-        if action.as_deref() == Some("kill") {
+    fail::fail_point!(name, |asked: Option<String>| act(
+        name,
+        asked.as_deref().unwrap_or_default()
+    ));
+    Ok(())
+}
+
+#[cfg(feature = "failpoints")]
+fn act(name: &'static str, asked: &str) -> Result<(), Asked> {
+    let (action, file) = asked.split_once(' ').map_or((asked, None), |(a, f)| (a, Some(f)));
+    if let Some(file) = file
+        && std::fs::File::create_new(file).is_err()
+    {
+        return Ok(());
+    }
+    match action {
+        "kill" => {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         }
-    });
+        "panic" => panic!("asked to panic at failpoint '{name}'"),
+        "pause" => std::thread::sleep(PAUSE),
+        "error" => return Err(Asked(name)),
+        other => panic!("failpoint '{name}' knows no action '{other}'"),
+    }
+    Ok(())
 }

@@ -9,6 +9,8 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
+use crate::housekeeping::judge::Retention;
+use crate::housekeeping::{HousekeepingSettings, Places};
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::run::RunSettings;
 
@@ -105,6 +107,14 @@ pub struct ControllerArgs {
     #[arg(long, env = "METAWSM_GIT_LOCAL_ROOTS", value_delimiter = ',', help_heading = "Git")]
     pub git_local_roots: Vec<PathBuf>,
 
+    /// Namespaces in which Runs may name Secrets with credentials, comma-separated, or * for all [default: none]
+    #[arg(long, env = "METAWSM_SECRET_NAMESPACES", value_delimiter = ',', help_heading = "Git")]
+    pub secret_namespaces: Vec<String>,
+
+    /// Most bytes that the copy of one repository may take on disk, and again each of its clones
+    #[arg(long, env = "METAWSM_GIT_MAX_REPO_BYTES", default_value_t = 10 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..), help_heading = "Git")]
+    pub git_max_repo_bytes: u64,
+
     /// How long one git command may take
     #[arg(long, env = "METAWSM_GIT_TIMEOUT", default_value = "10m", value_parser = duration, help_heading = "Git")]
     pub git_timeout: Duration,
@@ -113,9 +123,36 @@ pub struct ControllerArgs {
     #[arg(long, env = "METAWSM_MAX_STEPS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Work")]
     pub max_steps: u16,
 
+    /// Runs that may be active at once; the others wait in a queue, oldest first. 0: any number
+    #[arg(long, env = "METAWSM_MAX_ACTIVE_RUNS", default_value_t = 0, help_heading = "Work")]
+    pub max_active_runs: u16,
+
     /// How often the clones of an active Run are looked at
     #[arg(long, env = "METAWSM_INSPECT_INTERVAL", default_value = "1m", value_parser = duration, help_heading = "Work")]
     pub inspect_interval: Duration,
+
+    /// Bytes that the workspaces of one Run may hold; above, the Run warns and nothing new is started for it, and
+    /// nothing is deleted. 0: any number
+    #[arg(long, env = "METAWSM_RUN_DISK_BUDGET", default_value_t = 10 << 30, help_heading = "Work")]
+    pub run_disk_budget: u64,
+
+    /// Bytes that must be left on the disk of the workspaces before clones are made; below, Runs wait with reason
+    /// DiskFull. 0: do not look
+    #[arg(long, env = "METAWSM_MIN_FREE_BYTES", default_value_t = 1 << 30, help_heading = "Work")]
+    pub min_free_bytes: u64,
+
+    /// How often the disk is looked over for folders that nobody needs any more
+    #[arg(long, env = "METAWSM_HOUSEKEEPING_INTERVAL", default_value = "10m", value_parser = duration, help_heading = "Storage")]
+    pub housekeeping_interval: Duration,
+
+    /// How long workspaces without a Run, what was set aside in <workspaces>/.orphans, and records of steps are kept,
+    /// counted from when they were first seen to belong to nobody
+    #[arg(long, env = "METAWSM_ORPHAN_RETENTION", default_value = "14d", value_parser = duration, help_heading = "Storage")]
+    pub orphan_retention: Duration,
+
+    /// How long a repository cache is kept that no Run needs any more
+    #[arg(long, env = "METAWSM_CACHE_RETENTION", default_value = "7d", value_parser = duration, help_heading = "Storage")]
+    pub cache_retention: Duration,
 
     /// Most files that one ticket's documents may have
     #[arg(
@@ -156,17 +193,34 @@ pub struct ControllerArgs {
 const MAX_DEPTH: u32 = 64;
 const MAX_NAME_BYTES: u32 = 255;
 
-/// Reads lengths of time like `90s`, `10m`, `1h30m`.
+const DAY: Duration = Duration::from_hours(24);
+const NOTHING: &str = "it must be longer than nothing";
+
+/// Reads lengths of time like `90s`, `10m`, `1h30m`, `14d`.
 fn duration(text: &str) -> Result<Duration, String> {
+    if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()) {
+        let length = DAY * days;
+        return if length.is_zero() {
+            Err(NOTHING.to_owned())
+        } else {
+            Ok(length)
+        };
+    }
     let signed: SignedDuration = text
         .parse()
-        .map_err(|e| format!("write it like 90s, 10m or 1h30m ({e})"))?;
+        .map_err(|e| format!("write it like 90s, 10m, 1h30m or 14d ({e})"))?;
     let length = Duration::try_from(signed).map_err(|_| "it must not be negative".to_owned())?;
     if length.is_zero() {
-        Err("it must be longer than nothing".to_owned())
+        Err(NOTHING.to_owned())
     } else {
         Ok(length)
     }
+}
+
+/// A list without its empty words: an empty environment variable is an empty list.
+fn named(words: &[String]) -> Vec<String> {
+    let trimmed = words.iter().map(|word| word.trim().to_owned());
+    trimmed.filter(|word| !word.is_empty()).collect()
 }
 
 impl ControllerArgs {
@@ -217,16 +271,34 @@ impl ControllerArgs {
         self.db.clone().unwrap_or_else(|| self.data_dir.join("metawsm.db"))
     }
 
+    fn workspace_root(&self) -> PathBuf {
+        let usual = || self.data_dir.join("workspaces");
+        self.workspaces.clone().unwrap_or_else(usual)
+    }
+
+    /// What the settings say about housekeeping.
+    pub fn housekeeping_settings(&self) -> HousekeepingSettings {
+        HousekeepingSettings {
+            places: Places {
+                workspaces: self.workspace_root(),
+                caches: self.data_dir.join("cache"),
+                steps: self.data_dir.join("steps"),
+                ledger: self.data_dir.join("unneeded.json"),
+                namespace: self.namespace.clone(),
+            },
+            interval: self.housekeeping_interval,
+            retention: Retention {
+                orphans: self.orphan_retention,
+                caches: self.cache_retention,
+            },
+        }
+    }
+
     /// What the settings say about Runs.
     pub fn run_settings(&self) -> RunSettings {
         RunSettings {
             rules: GitRules {
-                allowed_hosts: self
-                    .git_allowed_hosts
-                    .iter()
-                    .filter(|h| !h.is_empty())
-                    .cloned()
-                    .collect(),
+                allowed_hosts: named(&self.git_allowed_hosts),
                 local_roots: self
                     .git_local_roots
                     .iter()
@@ -234,6 +306,7 @@ impl ControllerArgs {
                     .cloned()
                     .collect(),
                 timeout_seconds: self.git_timeout.as_secs().max(1),
+                max_repo_bytes: self.git_max_repo_bytes,
             },
             limits: SeedLimits {
                 max_files: self.seed_max_files,
@@ -242,12 +315,12 @@ impl ControllerArgs {
                 max_depth: MAX_DEPTH,
                 max_name_bytes: MAX_NAME_BYTES,
             },
-            workspace_root: self
-                .workspaces
-                .clone()
-                .unwrap_or_else(|| self.data_dir.join("workspaces")),
+            workspace_root: self.workspace_root(),
             cache_root: self.data_dir.join("cache"),
+            secret_namespaces: named(&self.secret_namespaces),
             inspect_interval: self.inspect_interval,
+            run_disk_budget: self.run_disk_budget,
+            min_free_bytes: self.min_free_bytes,
         }
     }
 }
@@ -273,6 +346,7 @@ mod tests {
         let settings = parse(&[]).unwrap();
         assert!(settings.http_listen.ip().is_loopback());
         assert!(settings.run_settings().rules.local_roots.is_empty());
+        assert!(settings.run_settings().secret_namespaces.is_empty());
     }
 
     #[test]
@@ -283,6 +357,9 @@ mod tests {
             (["--lease-duration", "soon"], "--lease-duration"),
             (["--redis-url", "http://x"], "--redis-url"),
             (["--concurrency", "0"], "--concurrency"),
+            (["--orphan-retention", "0d"], "--orphan-retention"),
+            (["--cache-retention", "soon"], "--cache-retention"),
+            (["--housekeeping-interval", "0s"], "--housekeeping-interval"),
         ] {
             let error = parse(&line).expect_err("must be refused").to_string();
             assert!(error.contains(flag), "{line:?}: {error}");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use metawsm::adapters::executor_local::LocalExecutor;
 use metawsm::adapters::processes::ProcessIdentity;
 use metawsm::ports::executor::{Executor, StepKey, StepName, StepState};
+use metawsm::ports::secrets::StepSecrets;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -55,7 +56,7 @@ impl Machine {
     async fn start_hanging(&self, executor: &LocalExecutor, key: &StepKey) {
         let program = self.scratch.path().join("slow");
         assert!(program.exists(), "use `slow_executor`");
-        executor.start(key, &json!({})).await.unwrap();
+        executor.start(key, &json!({}), &StepSecrets::default()).await.unwrap();
     }
 
     /// An executor whose steps read their plan from a pipe that nobody writes to.
@@ -138,14 +139,20 @@ async fn a_step_that_was_started_succeeds_and_is_told() {
     let executor = machine.executor(2);
     let key = key("a", 1);
     assert_eq!(executor.look(&key).await.unwrap(), StepState::NotStarted);
-    executor.start(&key, &machine.quick_plan()).await.unwrap();
+    executor
+        .start(&key, &machine.quick_plan(), &StepSecrets::default())
+        .await
+        .unwrap();
     let StepState::Succeeded { outcome, at } = ended(&executor, &key).await else {
         panic!("it failed")
     };
     assert_eq!(outcome, json!({ "setAside": null, "why": null }));
     let told = tokio::time::timeout(PATIENCE, executor.next_ended()).await.unwrap();
     assert_eq!((told.namespace.as_str(), told.run.as_str()), ("team", "run"));
-    executor.start(&key, &machine.quick_plan()).await.unwrap();
+    executor
+        .start(&key, &machine.quick_plan(), &StepSecrets::default())
+        .await
+        .unwrap();
     let StepState::Succeeded { at: again, .. } = executor.look(&key).await.unwrap() else {
         panic!("it ran again")
     };
@@ -158,7 +165,10 @@ async fn a_step_that_was_started_succeeds_and_is_told() {
 async fn a_step_that_fails_says_why() {
     let machine = Machine::new();
     let executor = machine.executor(2);
-    executor.start(&key("a", 1), &json!({ "not": "a plan" })).await.unwrap();
+    executor
+        .start(&key("a", 1), &json!({ "not": "a plan" }), &StepSecrets::default())
+        .await
+        .unwrap();
     let state = ended(&executor, &key("a", 1)).await;
     assert_eq!(reason(&state), "PlanUnreadable");
 }
@@ -213,7 +223,10 @@ async fn a_controller_that_starts_again_finds_what_runs_and_what_ended() {
     let process = supervised(&machine, &key("runs", 1)).await;
     drop(first);
     let quick = machine.executor(2);
-    quick.start(&key("ended", 1), &machine.quick_plan()).await.unwrap();
+    quick
+        .start(&key("ended", 1), &machine.quick_plan(), &StepSecrets::default())
+        .await
+        .unwrap();
     ended(&quick, &key("ended", 1)).await;
     drop(quick);
 
@@ -226,14 +239,20 @@ async fn a_controller_that_starts_again_finds_what_runs_and_what_ended() {
         second.look(&key("ended", 1)).await.unwrap(),
         StepState::Succeeded { .. }
     ));
-    second.start(&key("runs", 1), &machine.quick_plan()).await.unwrap();
+    second
+        .start(&key("runs", 1), &machine.quick_plan(), &StepSecrets::default())
+        .await
+        .unwrap();
     assert_eq!(
         machine.process(&key("runs", 1)).unwrap(),
         process,
         "it was not started again"
     );
 
-    second.start(&key("waits", 1), &machine.quick_plan()).await.unwrap();
+    second
+        .start(&key("waits", 1), &machine.quick_plan(), &StepSecrets::default())
+        .await
+        .unwrap();
     let StepState::Running { progress, .. } = second.look(&key("waits", 1)).await.unwrap() else {
         panic!("no wait")
     };
@@ -251,10 +270,10 @@ async fn a_controller_that_starts_again_finds_what_runs_and_what_ended() {
 async fn the_same_key_started_by_two_controllers_runs_once() {
     let machine = Machine::new();
     let (one, two) = (machine.executor(4), machine.executor(4));
-    let plan = machine.quick_plan();
+    let (plan, none) = (machine.quick_plan(), StepSecrets::default());
     for attempt in 1..=8 {
         let key = key("a", attempt);
-        let (first, second) = tokio::join!(one.start(&key, &plan), two.start(&key, &plan));
+        let (first, second) = tokio::join!(one.start(&key, &plan, &none), two.start(&key, &plan, &none));
         first.unwrap();
         second.unwrap();
         assert!(matches!(ended(&one, &key).await, StepState::Succeeded { .. }));
@@ -271,7 +290,10 @@ async fn a_crash_between_folder_and_process_is_started_again() {
     std::fs::create_dir_all(machine.folder(&key)).unwrap();
     let executor = machine.executor(2);
     assert_eq!(executor.look(&key).await.unwrap(), StepState::NotStarted);
-    executor.start(&key, &machine.quick_plan()).await.unwrap();
+    executor
+        .start(&key, &machine.quick_plan(), &StepSecrets::default())
+        .await
+        .unwrap();
     assert!(matches!(ended(&executor, &key).await, StepState::Succeeded { .. }));
 }
 
@@ -312,7 +334,10 @@ async fn only_the_attempt_before_is_kept() {
     let machine = Machine::new();
     let executor = machine.executor(2);
     for attempt in 1..=3 {
-        executor.start(&key("a", attempt), &machine.quick_plan()).await.unwrap();
+        executor
+            .start(&key("a", attempt), &machine.quick_plan(), &StepSecrets::default())
+            .await
+            .unwrap();
         ended(&executor, &key("a", attempt)).await;
     }
     assert!(!machine.folder(&key("a", 1)).exists());
@@ -323,7 +348,10 @@ async fn only_the_attempt_before_is_kept() {
 async fn a_program_that_is_missing_is_a_failure_that_may_pass() {
     let machine = Machine::new();
     let executor = LocalExecutor::open(machine.scratch.path(), "/nonexistent/metawsm".into(), 1).unwrap();
-    executor.start(&key("a", 1), &machine.quick_plan()).await.unwrap();
+    executor
+        .start(&key("a", 1), &machine.quick_plan(), &StepSecrets::default())
+        .await
+        .unwrap();
     let state = ended(&executor, &key("a", 1)).await;
     assert_eq!(reason(&state), "StartFailed");
 }

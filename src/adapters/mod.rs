@@ -2,6 +2,7 @@
 //! and ports only, know no kind, and may not decide what is done.
 
 pub mod data_dir;
+pub mod disk;
 pub mod executor_local;
 pub mod git;
 pub mod nofollow;

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use kube::ResourceExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::housekeeping::start_housekeeping;
+use super::queue::call_up;
 use super::{COUNT, Ground};
 use crate::adapters::executor_local::LocalExecutor;
 use crate::controller::context::{Context, Shared};
@@ -19,6 +23,7 @@ use crate::kernel::ticket::topology_name;
 use crate::ports::executor::Executor;
 use crate::run::RunKind;
 use crate::run::crd::Run;
+use crate::run::turnstile::Turnstile;
 use crate::tasks::Tasks;
 use crate::ticket_topology::TopologyKind;
 use crate::ticket_topology::crd::TicketTopology;
@@ -65,10 +70,20 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
 
+    let turnstile = Arc::new(Turnstile::new(usize::from(args.max_active_runs), run_store.clone()));
+    let line_moved = Arc::new(Notify::new());
+    if args.max_active_runs > 0 {
+        let (line, store, wake) = (turnstile.clone(), run_store.clone(), wake_run.clone());
+        tasks.spawn(
+            "queue",
+            call_up(line, store, wake, line_moved.clone(), ground.stop.clone()),
+        );
+    }
     let run_kind = RunKind {
         client: shared.client.clone(),
         topologies: topology_store.clone(),
         executor: executor.clone(),
+        turnstile,
         settings: Arc::new(args.run_settings()),
     };
     start_kind(
@@ -76,7 +91,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tasks,
         Context::new(run_kind, shared.clone()),
         runs,
-        topologies_of(topology_store, wake_topology),
+        run_changed(topologies_of(topology_store, wake_topology), line_moved),
     );
     let topology_kind = TopologyKind {
         client: shared.client.clone(),
@@ -91,15 +106,8 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tap,
     );
 
-    let stop = ground.stop.clone();
-    tasks.spawn("step news", async move {
-        loop {
-            tokio::select! {
-                ended = executor.next_ended() => drop(wake_run.send(ObjectRef::new(&ended.run).within(&ended.namespace))),
-                () = stop.cancelled() => return,
-            }
-        }
-    });
+    start_housekeeping(ground, tasks, shared, run_store, executor.clone());
+    tasks.spawn("step news", step_news(executor, wake_run, ground.stop.clone()));
     let (readiness, caches, stop) = (ground.readiness.clone(), shared.caches.clone(), ground.stop.clone());
     tasks.spawn("readiness", async move {
         tokio::select! {
@@ -111,6 +119,16 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         stop.cancelled().await;
     });
     Ok(())
+}
+
+/// Wakes the Runs whose steps ended.
+async fn step_news(executor: Arc<dyn Executor>, wake: Pokes<Run>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            ended = executor.next_ended() => drop(wake.send(ObjectRef::new(&ended.run).within(&ended.namespace))),
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 fn start_kind<K: Kind>(
@@ -141,6 +159,17 @@ fn start_kind<K: Kind>(
         ),
     );
     tasks.spawn("upkeep", upkeep(cx, feed.store, ground));
+}
+
+/// A Run that changed may move the line of those that wait for a place, beside what `then` does.
+fn run_changed(
+    then: impl Fn(&Guarded<Run>) + Send + 'static,
+    line_moved: Arc<Notify>,
+) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        then(run);
+        line_moved.notify_one();
+    }
 }
 
 /// A Run that changed wakes the topologies of its tickets: their claims may be abandoned now. The tickets of one that
@@ -213,8 +242,8 @@ fn upkeep<K: Kind>(
                 .set(i64::try_from(unreadable).unwrap_or(i64::MAX));
             drop(objects);
             if swept.is_none_or(|at: tokio::time::Instant| at.elapsed() >= SWEEP) {
-                vanished::sweep(&cx, &store, namespace.as_deref()).await;
-                swept = Some(tokio::time::Instant::now());
+                let complete = vanished::sweep(&cx, &store, namespace.as_deref()).await;
+                swept = complete.then(tokio::time::Instant::now);
             }
             tokio::select! {
                 () = tokio::time::sleep(COUNT) => {}

@@ -1,8 +1,11 @@
 //! The composition root: the only file that names adapters and kinds. Starts everything in order, ends everything in
 //! order, and ends the process when any part ends by itself. Decides nothing else.
 
+mod housekeeping;
 mod kinds;
+mod queue;
 mod relay;
+mod rights;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +27,7 @@ use crate::controller::context::Shared;
 use crate::controller::lease::{Elector, Leadership, LeaseConfig};
 use crate::controller::metrics::Metrics;
 use crate::controller::{client, report, schema};
+use crate::housekeeping::metrics::HousekeepingMetrics;
 use crate::ports::clock::Clock;
 use crate::relay::metrics::RelayMetrics;
 use crate::run::crd::Run;
@@ -47,6 +51,7 @@ struct Ground {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     relay_metrics: RelayMetrics,
+    housekeeping_metrics: HousekeepingMetrics,
     readiness: Readiness,
     mark: watch::Sender<Option<String>>,
 }
@@ -68,6 +73,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
         metrics: Arc::default(),
         relay_metrics: RelayMetrics::default(),
+        housekeeping_metrics: HousekeepingMetrics::default(),
         readiness: Readiness::default(),
         mark,
     };
@@ -77,6 +83,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         .await
         .context("failed to find a cluster: set KUBECONFIG, or run inside one")?;
     let work = client::for_work(config.clone(), ground.metrics.clone(), ground.args.api_timeout)?;
+    rights::watch_rights(&ground, &mut tasks, work.clone());
     let lease = client::for_lease(config, ground.metrics.clone(), ground.args.lease_duration / 3)?;
     let mut elector = Elector::new(lease, lease_config(&ground.args), ground.clock.clone(), marks);
     ground.readiness.set("standby", true);
@@ -143,7 +150,8 @@ async fn lead(
     }
     let history = Arc::new(History::open(&args.db_path(), ground.clock.clone()).await?);
     ground.readiness.set("database", true);
-    relay::start_relay(ground, tasks, &history, last).await?;
+    watch_database(tasks, &history, stop);
+    relay::start_relay(ground, tasks, &history, &leadership, last).await?;
     let (reporter, worker) = report::reporter(work.clone(), args.identity(), ground.metrics.clone());
     tasks.spawn("reporter", {
         let stop = stop.clone();
@@ -166,6 +174,19 @@ async fn lead(
     };
     kinds::start_kinds(ground, tasks, &shared)?;
     Ok(Some(history))
+}
+
+/// A database that was moved away under us, or a writer that came to an end, ends the process: only a start knows how
+/// to rebuild it.
+fn watch_database(tasks: &mut Tasks, history: &Arc<History>, stop: &CancellationToken) {
+    let (history, stop) = (history.clone(), stop.clone());
+    tasks.spawn("database watch", async move {
+        tokio::select! {
+            () = history.until_moved() => {}
+            () = history.ended() => {}
+            () = stop.cancelled() => {}
+        }
+    });
 }
 
 async fn wait_for_schema(work: &Client, stop: &CancellationToken) -> bool {
@@ -193,6 +214,7 @@ async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> 
     let mut registry = Registry::default();
     ground.metrics.register(&mut registry);
     ground.relay_metrics.register(&mut registry);
+    ground.housekeeping_metrics.register(&mut registry);
     let listener = TcpListener::bind(args.http_listen).await;
     let listener = listener.with_context(|| format!("failed to listen on --http-listen {}", args.http_listen))?;
     let address = listener.local_addr()?;

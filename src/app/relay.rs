@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tracing::{info, warn};
 
 use super::{COUNT, Ground};
 use crate::adapters::redis::{RedisSettings, RedisSink};
 use crate::adapters::sqlite::History;
+use crate::controller::lease::Leadership;
+use crate::ports::event_sink::{EventSink, Published, SinkError, WindowEntry};
+use crate::ports::outbox::{OutboxRow, StreamPosition};
 use crate::relay::position::LeaseMark;
 use crate::relay::{Relay, recover::recover};
 use crate::tasks::Tasks;
@@ -23,6 +27,7 @@ pub async fn start_relay(
     ground: &Ground,
     tasks: &mut Tasks,
     history: &Arc<History>,
+    leadership: &Leadership,
     last: Option<String>,
 ) -> anyhow::Result<()> {
     let args = &ground.args;
@@ -39,7 +44,10 @@ pub async fn start_relay(
         typed_length: length,
         ..RedisSettings::default()
     };
-    let sink = Arc::new(RedisSink::new(&settings)?);
+    let sink = Arc::new(LeaderSink {
+        sink: RedisSink::new(&settings)?,
+        leadership: leadership.clone(),
+    });
     let mark = last.and_then(|text| text.parse::<LeaseMark>().ok());
     match tokio::time::timeout(RECOVERY, recover(history.as_ref(), sink.as_ref(), mark)).await {
         Ok(Ok(recovered)) => info!(
@@ -68,4 +76,34 @@ pub async fn start_relay(
     let stop = ground.stop.clone();
     tasks.spawn("relay", async move { relay.work(stop).await });
     Ok(())
+}
+
+/// Tells nothing, and asks nothing, once the Lease is lost: whoever leads now has another database, in whose eyes what
+/// we still have to tell is told already, or will be.
+struct LeaderSink {
+    sink: RedisSink,
+    leadership: Leadership,
+}
+
+impl LeaderSink {
+    fn check(&self) -> Result<(), SinkError> {
+        self.leadership.check().map_err(|why| SinkError(why.to_string()))
+    }
+}
+
+#[async_trait]
+impl EventSink for LeaderSink {
+    async fn position(&self) -> Result<Option<StreamPosition>, SinkError> {
+        self.check()?;
+        self.sink.position().await
+    }
+
+    async fn publish(&self, end: Option<StreamPosition>, rows: &[OutboxRow]) -> Result<Published, SinkError> {
+        self.check()?;
+        self.sink.publish(end, rows).await
+    }
+
+    async fn read_window(&self, after: Option<StreamPosition>, limit: u32) -> Result<Vec<WindowEntry>, SinkError> {
+        self.sink.read_window(after, limit).await
+    }
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::finalizer::post_params;
+use crate::failpoint::boundary;
 use crate::kernel::outcome::Failure;
 use crate::ports::clock::Clock;
 
@@ -217,6 +218,7 @@ impl Elector {
         };
         match written {
             Ok(lease) => {
+                boundary("lease.after_write");
                 self.note(Some(lease), Instant::now());
                 Ok(true)
             }

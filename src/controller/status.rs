@@ -132,7 +132,7 @@ async fn put<K: Kind>(
         Ok(written) => {
             let seen = version(written.meta().resource_version.as_deref());
             let uid = meta.uid.clone().unwrap_or_default();
-            cx.memory.change(&uid, |m| m.written = m.written.max(seen));
+            cx.memory.wrote(&uid, seen);
             Ok(Some(written))
         }
         Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_not_found() => {

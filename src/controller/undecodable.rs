@@ -11,6 +11,7 @@ use tracing::warn;
 
 use super::context::Context;
 use super::kind::{Kind, Note};
+use crate::failpoint::fallible;
 use crate::kernel::outcome::Failure;
 
 /// Tells that the object cannot be read; takes our finalizer off if it is being deleted.
@@ -47,7 +48,7 @@ pub async fn face<K: Kind>(cx: &Context<K>, broken: &InvalidObject) -> Result<()
     };
     cx.shared.leadership.check()?;
     match api.patch_metadata(&name, &params, &Patch::Merge(body)).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(fallible("undecodable.after_release")?),
         Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_not_found() => Ok(()),
         Err(error) => Err(Failure::Retry(format!("failed to free an unreadable object: {error}"))),
     }

@@ -10,11 +10,17 @@ use tracing::{info, warn};
 
 use super::context::Context;
 use super::kind::Kind;
+use crate::failpoint::{Asked, fallible};
 use crate::kernel::journal::Journal as Ring;
+use crate::kernel::subject::Subject;
 use crate::ports::journal::{JournalError, Mirror, Record, Vanished};
 
-/// Compares the mirror with the cache, which must be complete.
-pub async fn sweep<K: Kind>(cx: &Context<K>, store: &Store<DeserializeGuard<K::Resource>>, namespace: Option<&str>) {
+/// Compares the mirror with the cache, which must be complete; whether that came to its end.
+pub async fn sweep<K: Kind>(
+    cx: &Context<K>,
+    store: &Store<DeserializeGuard<K::Resource>>,
+    namespace: Option<&str>,
+) -> bool {
     let namespaces: Vec<_> = namespace.map(str::to_owned).into_iter().collect();
     let gone = match cx
         .shared
@@ -24,19 +30,38 @@ pub async fn sweep<K: Kind>(cx: &Context<K>, store: &Store<DeserializeGuard<K::R
     {
         Ok(gone) => gone,
         Err(error) => {
-            warn!(kind = K::NAME, %error, "cannot compare the mirror with the cluster; trying again later");
-            return;
+            warn!(kind = K::NAME, %error, "cannot compare the mirror with the cluster; trying again soon");
+            return false;
         }
     };
     // What was mirrored while the question was on its way is in the cache by now.
     let alive = uids::<K>(store);
+    let mut complete = true;
     for vanished in gone.into_iter().filter(|v| !alive.contains(&v.subject.uid)) {
         let subject = vanished.subject.to_string();
+        match is_there(cx, &vanished.subject).await {
+            Ok(false) => {}
+            Ok(true) => continue,
+            Err(error) => {
+                warn!(subject, %error, "cannot make sure that it is gone; trying again later");
+                continue;
+            }
+        }
         match infer::<K>(cx, vanished).await {
             Ok(()) => info!(subject, "vanished while nobody watched; recorded as deleted"),
-            Err(error) => warn!(subject, %error, "deletion not recorded; trying again later"),
+            Err(error) => {
+                complete = false;
+                warn!(subject, %error, "deletion not recorded; trying again soon");
+            }
         }
     }
+    complete
+}
+
+/// The cache may be filled from an old list, which lacks what is younger: the API server has the last word.
+async fn is_there<K: Kind>(cx: &Context<K>, subject: &Subject) -> Result<bool, kube::Error> {
+    let found = cx.api(&subject.namespace).get_metadata_opt(&subject.name).await?;
+    Ok(found.is_some_and(|object| object.uid().as_deref() == Some(&subject.uid)))
 }
 
 fn uids<K: Kind>(store: &Store<DeserializeGuard<K::Resource>>) -> HashSet<String> {
@@ -44,6 +69,8 @@ fn uids<K: Kind>(store: &Store<DeserializeGuard<K::Resource>>) -> HashSet<String
 }
 
 async fn infer<K: Kind>(cx: &Context<K>, vanished: Vanished) -> Result<(), JournalError> {
+    let asked = |asked: Asked| JournalError(asked.to_string());
+    fallible("vanished.before_record").map_err(asked)?;
     let Vanished { subject, last, mirror } = vanished;
     let known: Vec<_> = last.into_iter().collect();
     let mut ring = Ring::new(&subject.uid, &known, i64::MAX);
@@ -63,6 +90,6 @@ async fn infer<K: Kind>(cx: &Context<K>, vanished: Vanished) -> Result<(), Journ
             events,
             mirror,
         })
-        .await
-        .map(drop)
+        .await?;
+    fallible("vanished.after_record").map_err(asked)
 }

@@ -11,6 +11,9 @@ and has no two of '_', '.', '-' side by side; for example METAWSM-101";
 /// A DNS label.
 pub const DNS_LABEL: &str = "self.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')";
 
+/// A DNS subdomain, as most names in Kubernetes are.
+pub const DNS_NAME: &str = "self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')";
+
 /// A branch, tag or commit as git accepts it, without the characters that only make trouble.
 pub const GIT_REF: &str = "self.matches('^[A-Za-z0-9_][A-Za-z0-9._/+@=#-]{0,199}$') && !self.contains('..') && \
 !self.contains('//') && !self.contains('/.') && !self.contains('@@') && !self.endsWith('/') && !self.endsWith('.') && \

@@ -1,11 +1,16 @@
 //! Work outside the API: steps are started here and looked at, never awaited inside a reconcile.
 
+<<<<<<< HEAD
 use std::io::ErrorKind;
+=======
+use std::path::Path;
+>>>>>>> main
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::secrets::StepSecrets;
 use crate::kernel::moment::Moment;
 
 /// Which step it is.
@@ -144,8 +149,9 @@ pub struct StepEnded {
 /// Starts steps and reports on them by level.
 #[async_trait]
 pub trait Executor: Send + Sync {
-    /// Starts the step unless its key was started before. `plan` is one of `workspaces::*Plan` as JSON.
-    async fn start(&self, key: &StepKey, plan: &Value) -> Result<(), ExecutorError>;
+    /// Starts the step unless its key was started before. `plan` is one of `workspaces::*Plan` as JSON. `secrets` are
+    /// handed to this one execution and kept nowhere.
+    async fn start(&self, key: &StepKey, plan: &Value, secrets: &StepSecrets) -> Result<(), ExecutorError>;
 
     /// What is known about it now. Also true for a step that an earlier controller process started.
     async fn look(&self, key: &StepKey) -> Result<StepState, ExecutorError>;
@@ -158,6 +164,12 @@ pub trait Executor: Send + Sync {
 
     /// Removes all traces of the run's steps.
     async fn forget_run(&self, run_uid: &str) -> Result<(), ExecutorError>;
+
+    /// Bytes that are left where workspaces below that path lie; `None` where this executor cannot tell.
+    async fn free_bytes(&self, below: &Path) -> Result<Option<u64>, ExecutorError> {
+        let _ = below;
+        Ok(None)
+    }
 
     /// The next run of which a step ended; a hint only, looking is the truth.
     async fn next_ended(&self) -> StepEnded;

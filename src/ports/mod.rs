@@ -6,5 +6,6 @@ pub mod executor;
 pub mod journal;
 pub mod outbox;
 pub mod read_model;
+pub mod secrets;
 pub mod step_folder;
 pub mod workspaces;

@@ -5,6 +5,9 @@
 pub const KEY: &str = "key.json";
 /// Written by the executor: the plan.
 pub const PLAN: &str = "plan.json";
+/// Written by the executor right before it starts the step, for its user alone: what opens the repositories. The step
+/// removes it before it does anything else; whoever finds it later removes it too.
+pub const SECRETS: &str = "secrets.json";
 /// Held locked by the supervisor as long as it lives.
 pub const LOCK: &str = "lock";
 /// Written by the supervisor: its process identity.

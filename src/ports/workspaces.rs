@@ -14,6 +14,9 @@ pub struct GitRules {
     pub local_roots: Vec<PathBuf>,
     /// Seconds after which one git command is killed with its whole process group.
     pub timeout_seconds: u64,
+    /// Bytes on disk at which a fetch or a checkout is ended; 0: no bound.
+    #[serde(default)]
+    pub max_repo_bytes: u64,
 }
 
 /// Bounds on what is copied.
@@ -35,6 +38,9 @@ pub struct RepoPlan {
     pub name: String,
     pub url: String,
     pub base_branch: String,
+    /// Which credential opens it: the Secret's name and uid, never its content. Caches of different ones share nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
 }
 
 /// Makes the workspace's folder with one clone per repository on the workspace's branch.
@@ -46,7 +52,7 @@ pub struct PreparePlan {
     /// The run's uid: a folder of another incarnation is set aside, never reused.
     pub owner_uid: String,
     pub namespace: String,
-    /// Folder of the caches, keyed inside by (namespace, url).
+    /// Folder of the caches, keyed inside by (namespace, url, credential).
     pub cache_root: PathBuf,
     pub branch: String,
     pub repos: Vec<RepoPlan>,
@@ -153,6 +159,9 @@ pub struct InspectPlan {
 #[serde(rename_all = "camelCase")]
 pub struct InspectOutcome {
     pub repos: Vec<InspectedRepo>,
+    /// The room that the whole workspace takes; `None` where it could not be measured.
+    #[serde(default)]
+    pub bytes: Option<u64>,
 }
 
 /// The state of one clone.

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::backoff::pause_after;
 use self::position::{Decision, LeaseMark, reconcile_position};
 pub use self::status::RelayStatus;
+use crate::failpoint::{Asked, fallible};
 use crate::ports::event_sink::{EventSink, Published, SinkError};
 use crate::ports::journal::JournalError;
 use crate::ports::outbox::{LogState, Outbox, OutboxRow, StreamPosition};
@@ -36,6 +37,8 @@ pub enum RelayError {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    #[error(transparent)]
+    Asked(#[from] Asked),
 }
 
 /// How a round ended.
@@ -134,10 +137,12 @@ impl Relay {
             Decision::Continue => {}
             Decision::Rewind { after } => {
                 let unsent = self.outbox.rewind(after).await?;
+                fallible("relay.after_rewind")?;
                 tracing::warn!(unsent, "the stream lost events: sending them again");
             }
             Decision::BeginLog { after_ms } => {
                 let log = self.outbox.begin_log(after_ms).await?;
+                fallible("relay.after_new_log")?;
                 tracing::warn!(log_id = %log.log_id, "the database is behind what was sent: beginning a new log");
             }
         }
@@ -160,7 +165,9 @@ impl Relay {
                 return Ok(Published::Moved);
             }
             *end = (*end).max(Some(last));
+            fallible("relay.after_publish")?;
             self.outbox.mark_sent(last).await?;
+            fallible("relay.after_mark")?;
             self.status.send_modify(|status| status.sent(&rows));
             if self.status.borrow().unsent == 0 {
                 self.look().await?;

@@ -3,6 +3,7 @@
 
 use super::RelayError;
 use super::position::{Decision, LeaseMark, reconcile_position};
+use crate::failpoint::fallible;
 use crate::kernel::envelope::Envelope;
 use crate::ports::event_sink::{EventSink, WindowEntry};
 use crate::ports::outbox::{Outbox, StreamPosition, WindowEvent};
@@ -62,6 +63,7 @@ async fn read_back(
         let events: Vec<_> = page.into_iter().filter_map(|entry| parsed(&entry)).collect();
         recovered.skipped += u64::try_from(read - events.len()).unwrap_or(u64::MAX);
         recovered.adopted += outbox.adopt(events).await?;
+        fallible("recover.after_adopt")?;
         after = Some(last);
     }
     Ok(())

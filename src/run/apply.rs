@@ -10,18 +10,20 @@ use super::RunKind;
 use super::crd::Run;
 use super::decide::Effect;
 use super::home::Home;
-use super::observe::step_key;
+use super::observe::{executor_failed, step_key};
 use crate::controller::finalizer::post_params;
+use crate::failpoint::fallible;
 use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
 use crate::kernel::ticket::topology_name;
-use crate::ports::executor::ExecutorError;
 use crate::ticket_topology::crd::{Claim, MADE_BY, MADE_BY_RUN, TicketTopology, TicketTopologySpec, claim_manager};
 
 /// Performs one effect.
 pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Failure> {
     let uid = run.uid().unwrap_or_default();
     match effect {
+        Effect::Enter if kind.turnstile.enter(run) => {}
+        Effect::Enter => return Err(Failure::Quiet("another Run took the place".to_owned())),
         Effect::Claim {
             ticket,
             home,
@@ -29,21 +31,33 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             seen,
             since,
         } => {
-            let version = match seen {
-                Some(version) => version.clone(),
-                None => make_topology(kind, run, ticket, home, docs_path).await?,
+            let version = if let Some(version) = seen {
+                version.clone()
+            } else {
+                let made = make_topology(kind, run, ticket, home, docs_path).await?;
+                fallible("run.after_topology")?;
+                made
             };
-            take_claim(kind, run, &topology_name(ticket), &version, &home.url, *since).await
+            take_claim(kind, run, &topology_name(ticket), &version, &home.url, *since).await?;
+            fallible("run.after_claim")?;
         }
-        Effect::Release { topology } => release_claim(kind, run, topology).await,
+        Effect::Release { topology } => {
+            release_claim(kind, run, topology).await?;
+            fallible("run.after_release")?;
+        }
         Effect::Start {
             workspace,
             step,
             attempt,
             plan,
+            secrets,
         } => {
             let key = step_key(run, workspace, *step, *attempt);
-            kind.executor.start(&key, plan).await.map_err(|e| executor_failed(&e))
+            kind.executor
+                .start(&key, plan, secrets)
+                .await
+                .map_err(|e| executor_failed(&e))?;
+            fallible("run.after_start")?;
         }
         Effect::Forget {
             workspace,
@@ -51,15 +65,19 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             attempt,
         } => {
             let key = step_key(run, workspace, *step, *attempt);
-            kind.executor.forget(&key).await.map_err(|e| executor_failed(&e))
+            kind.executor.forget(&key).await.map_err(|e| executor_failed(&e))?;
+            fallible("run.after_forget")?;
         }
-        Effect::StopSteps => kind.executor.stop_run(&uid).await.map_err(|e| executor_failed(&e)),
-        Effect::ForgetSteps => kind.executor.forget_run(&uid).await.map_err(|e| executor_failed(&e)),
+        Effect::StopSteps => {
+            kind.executor.stop_run(&uid).await.map_err(|e| executor_failed(&e))?;
+            fallible("run.after_stop_steps")?;
+        }
+        Effect::ForgetSteps => {
+            kind.executor.forget_run(&uid).await.map_err(|e| executor_failed(&e))?;
+            fallible("run.after_forget_steps")?;
+        }
     }
-}
-
-fn executor_failed(error: &ExecutorError) -> Failure {
-    Failure::Retry(error.to_string())
+    Ok(())
 }
 
 fn api(kind: &RunKind, run: &Run) -> Api<TicketTopology> {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 pub use super::status::*;
 use crate::kernel::text_rules::{
-    DNS_LABEL, DOCS_PATH, DOCS_PATH_HELP, GIT_REF, GIT_REF_HELP, HUMAN_TEXT, HUMAN_TEXT_HELP, ONE_WORD, TICKET_HELP,
+    DNS_LABEL, DNS_NAME, DOCS_PATH, DOCS_PATH_HELP, GIT_REF, GIT_REF_HELP, HUMAN_TEXT, HUMAN_TEXT_HELP, ONE_WORD,
+    TICKET_HELP,
 };
 
 /// One piece of work by agents on one or more tickets over one or more repositories.
@@ -135,6 +136,11 @@ pub struct RunSpec {
 /// One repository of a Run.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.credentialsSecretRef) || !self.url.matches('^(/|file:)')")
+        .message("a local repository is opened without credentials: remove credentialsSecretRef, or give an https:// or ssh:// URL")
+        .field_path(".credentialsSecretRef")
+)]
 pub struct Repo {
     /// Name of the repository inside this Run, and of its folder in the workspaces.
     #[schemars(length(min = 1, max = 63))]
@@ -158,6 +164,21 @@ pub struct Repo {
     #[schemars(length(min = 1, max = 200))]
     #[x_kube(validation = Rule::new(GIT_REF).message(GIT_REF_HELP))]
     pub base_branch: String,
+
+    /// The Secret in the Run's namespace that opens the repository: `username` and `password`, or `bearerToken`, and
+    /// `ca.crt` for https; `identity` and `known_hosts` for ssh. Read only where the controller's settings allow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretRef>,
+}
+
+/// Names a Secret in the Run's own namespace.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(DNS_NAME).message("give the name of a Secret in this namespace: lower-case letters, digits, '-' and '.'"))]
+    pub name: String,
 }
 
 fn default_base_branch() -> String {

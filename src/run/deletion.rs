@@ -15,6 +15,7 @@ use crate::kernel::condition::{self, READY, RECONCILING, STALLED, Verdict};
 use crate::kernel::moment::Moment;
 use crate::kernel::plan::{Next, Plan};
 use crate::ports::executor::{StepName, StepState};
+use crate::ports::secrets::StepSecrets;
 use crate::ports::workspaces::CleanupOutcome;
 
 /// How long a failing cleanup may hold a deletion up: longer than a restart, shorter than people wait.
@@ -168,6 +169,7 @@ fn clean(observed: &Observed, workspace: &WorkspaceStatus, cleaned: &Cleaned) ->
         step,
         attempt: 1,
         plan,
+        secrets: StepSecrets::default(),
     };
     match cleaned {
         Cleaned::NotStarted => vec![start],

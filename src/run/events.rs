@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::crd::{Phase, WorkspaceStatus};
+use super::crd::{Phase, Warning, WorkspaceStatus};
 use super::home::{Home, Refusal};
 use crate::controller::kind::Note;
 use crate::kernel::actor::Actor;
@@ -26,6 +26,8 @@ pub const SEEDED: &str = "DocsSeeded";
 pub const SEED_FAILED: &str = "SeedFailed";
 /// Somebody asked for work now.
 pub const REQUESTED: &str = "Requested";
+/// Somebody should know of something although the Run goes on.
+pub const WARNED: &str = "Warned";
 /// The Run is gone.
 pub const DELETED: &str = "Deleted";
 
@@ -111,6 +113,15 @@ pub fn requested(value: &str) -> Transition {
     transition(REQUESTED, value, json!({}))
 }
 
+/// A warning that was not there before.
+pub fn warned(warning: &Warning) -> Transition {
+    transition(
+        WARNED,
+        &warning.code,
+        json!({ "reason": warning.code, "message": warning.message }),
+    )
+}
+
 /// The Run goes. `kept`: workspaces that were set aside or left, because work in them was never saved.
 pub fn deleted(kept: &[String], inferred: bool) -> Transition {
     let facts = json!({ "inferred": inferred.then_some(true), "kept": (!kept.is_empty()).then(|| kept.join("; ")) });
@@ -161,7 +172,7 @@ pub fn note_of(entry: &JournalEntry) -> Option<Note> {
                 fact("tickets")
             ),
         ),
-        REFUSED => (true, fact("message")),
+        REFUSED | WARNED => (true, fact("message")),
         PHASE_CHANGED => (fact("to") == "Failed", format!("{} → {}", fact("from"), fact("to"))),
         PREPARED => (
             false,

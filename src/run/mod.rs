@@ -10,20 +10,26 @@
 //! Watches Runs, and is woken by the topologies of their tickets and by steps that ended. Owns the claims on those
 //! topologies and the workspaces; everything about a ticket is judged on its own workspace only.
 
+mod admit;
 mod apply;
 mod claiming;
 pub mod crd;
+mod credentials;
 mod decide;
 mod deletion;
 mod events;
+mod first_sight;
 mod home;
 mod observe;
 mod plans;
+pub mod queue;
 mod retry;
+mod room;
 mod status;
 mod summary;
 #[cfg(test)]
 mod tests;
+pub mod turnstile;
 mod workspace;
 
 use std::path::PathBuf;
@@ -48,6 +54,7 @@ use crate::ports::executor::Executor;
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::ticket_topology::crd::TicketTopology;
 use crd::{Run, RunStatus};
+use turnstile::Turnstile;
 
 /// What the settings say about Runs.
 #[derive(Clone, Debug)]
@@ -57,8 +64,14 @@ pub struct RunSettings {
     /// Workspaces are `<root>/<namespace>/<run>/<ticket>`.
     pub workspace_root: PathBuf,
     pub cache_root: PathBuf,
+    /// Namespaces in which Secrets may be read; `*` for all.
+    pub secret_namespaces: Vec<String>,
     /// How often the clones of an active Run are looked at.
     pub inspect_interval: Duration,
+    /// Bytes that the workspaces of one Run may hold; 0: any number.
+    pub run_disk_budget: u64,
+    /// Bytes that must be left on the disk before clones are made.
+    pub min_free_bytes: u64,
 }
 
 /// What the driver of Runs works with.
@@ -66,6 +79,7 @@ pub struct RunKind {
     pub client: Client,
     pub topologies: Store<Guarded<TicketTopology>>,
     pub executor: Arc<dyn Executor>,
+    pub turnstile: Arc<Turnstile>,
     pub settings: Arc<RunSettings>,
 }
 

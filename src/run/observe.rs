@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kube::ResourceExt as _;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::GetParams;
+use kube::core::Request;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Client, Resource as _, ResourceExt as _};
 
 use super::RunKind;
 use super::RunSettings;
 use super::crd::{PrepareState, Run, SeedState, WorkspaceStatus};
+use super::credentials::{self, Credentials};
+use super::queue::Line;
+use super::room::over_budget;
 use crate::kernel::outcome::Failure;
 use crate::kernel::ticket::topology_name;
-use crate::ports::executor::{StepKey, StepName, StepState};
+use crate::ports::executor::{ExecutorError, StepKey, StepName, StepState};
 use crate::ticket_topology::crd::TicketTopology;
 
 /// All that `decide` may know.
@@ -22,7 +28,13 @@ pub struct Observed {
     pub topologies: BTreeMap<String, Arc<TicketTopology>>,
     /// By name of the workspace.
     pub steps: BTreeMap<String, Steps>,
+    /// Read only when a step may start that needs them.
+    pub credentials: Credentials,
     pub settings: Arc<RunSettings>,
+    /// The line for being active; empty for a Run that has no business in it.
+    pub line: Line,
+    /// Bytes left on the disk of the workspaces; `None` where that is not known, or does not matter now.
+    pub free_bytes: Option<u64>,
     /// How many transitions the journal can take now.
     pub room: usize,
 }
@@ -74,20 +86,44 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
         .map(|s| s.workspaces.as_slice())
         .unwrap_or_default();
     let deleting = object.metadata.deletion_timestamp.is_some();
+    let accepted = object.status.as_ref().is_some_and(|s| s.docs.is_some());
     let mut steps = BTreeMap::new();
     for workspace in workspaces {
-        steps.insert(workspace.name.clone(), look(kind, object, workspace, deleting).await?);
+        steps.insert(workspace.name.clone(), look(kind, object, workspace).await?);
     }
+    let clones_missing = workspaces.iter().any(|w| w.prepare.state != PrepareState::Ready);
+    let free_bytes = match clones_missing && !deleting {
+        true => kind
+            .executor
+            .free_bytes(&kind.settings.workspace_root)
+            .await
+            .map_err(|e| executor_failed(&e))?,
+        false => None,
+    };
     Ok(Observed {
         run: object.clone(),
         topologies,
+        credentials: read_credentials(kind, object, &steps).await?,
         steps,
         settings: kind.settings.clone(),
+        line: match deleting || accepted {
+            true => Line::default(),
+            false => kind.turnstile.line(),
+        },
+        free_bytes,
         room,
     })
 }
 
-async fn look(kind: &RunKind, run: &Run, workspace: &WorkspaceStatus, deleting: bool) -> Result<Steps, Failure> {
+/// What a pass makes of an executor that fails.
+pub fn executor_failed(error: &ExecutorError) -> Failure {
+    Failure::Retry(error.to_string())
+}
+
+async fn look(kind: &RunKind, run: &Run, workspace: &WorkspaceStatus) -> Result<Steps, Failure> {
+    let deleting = run.metadata.deletion_timestamp.is_some();
+    let workspaces = run.status.as_ref().map(|s| s.workspaces.as_slice()).unwrap_or_default();
+    let over_budget = over_budget(workspaces, kind.settings.run_disk_budget).is_some();
     let prepared = workspace.prepare.state == PrepareState::Ready;
     let seeding = matches!(workspace.seed.state, SeedState::Pending | SeedState::Failed);
     let see = async |step, attempt, wanted: bool| -> Result<Option<StepState>, Failure> {
@@ -99,7 +135,7 @@ async fn look(kind: &RunKind, run: &Run, workspace: &WorkspaceStatus, deleting: 
             .look(&key)
             .await
             .map(Some)
-            .map_err(|e| Failure::Retry(e.to_string()))
+            .map_err(|e| executor_failed(&e))
     };
     Ok(Steps {
         prepare: see(
@@ -114,7 +150,48 @@ async fn look(kind: &RunKind, run: &Run, workspace: &WorkspaceStatus, deleting: 
             prepared && seeding && !deleting,
         )
         .await?,
-        inspect: see(StepName::Inspect, 1, prepared && !seeding && !deleting).await?,
+        // Over its budget a workspace is measured whatever else it waits for, else it would stay so for ever.
+        inspect: see(StepName::Inspect, 1, prepared && (!seeding || over_budget) && !deleting).await?,
         cleanup: see(StepName::Cleanup, 1, deleting).await?,
     })
+}
+
+/// Reads the Secrets that a step about to start may need, each by its name; Secrets are never listed or watched.
+async fn read_credentials(kind: &RunKind, run: &Run, steps: &BTreeMap<String, Steps>) -> Result<Credentials, Failure> {
+    let may_start = |steps: &Steps| [&steps.prepare, &steps.seed].contains(&&Some(StepState::NotStarted));
+    if run.spec.suspend || !steps.values().any(may_start) {
+        return Ok(Credentials::new());
+    }
+    let namespace = run.namespace().unwrap_or_default();
+    let mut read = Credentials::new();
+    for repo in &run.spec.repos {
+        let Some(reference) = &repo.credentials_secret_ref else {
+            continue;
+        };
+        let granted = match credentials::permitted(&kind.settings.secret_namespaces, &namespace) {
+            Err(refusal) => Err(refusal),
+            Ok(()) => match secret(&kind.client, &namespace, &reference.name).await {
+                Ok(Some(secret)) => credentials::granted(repo, &secret),
+                Ok(None) => Err(credentials::not_found(repo, &reference.name)),
+                Err(kube::Error::Api(answer)) if answer.is_forbidden() => Err(credentials::forbidden(&namespace)),
+                Err(error) => {
+                    let what = format!("failed to read Secret '{}': {error}", reference.name);
+                    return Err(Failure::Retry(what));
+                }
+            },
+        };
+        read.insert(repo.name.clone(), granted);
+    }
+    Ok(read)
+}
+
+/// One Secret. Parsed here, for the client logs an answer that it cannot parse.
+async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<Secret>, kube::Error> {
+    let request = Request::new(Secret::url_path(&(), Some(namespace))).get(name, &GetParams::default());
+    let text = match client.request_text(request.map_err(kube::Error::BuildRequest)?).await {
+        Err(kube::Error::Api(answer)) if answer.is_not_found() => return Ok(None),
+        other => other?,
+    };
+    let unreadable = |_| kube::Error::SerdeError(serde::de::Error::custom("the answer is no Secret"));
+    serde_json::from_str(&text).map(Some).map_err(unreadable)
 }

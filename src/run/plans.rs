@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 
 use super::RunSettings;
 use super::crd::{Brief, DocSeedFrom, Mode, PrepareStatus, Repo, Run, SeedStatus, WorkspaceStatus};
+use super::credentials::Credentials;
 use super::home::Home;
 use crate::kernel::ticket::workspace_name;
 use crate::ports::workspaces::{
@@ -26,26 +27,38 @@ pub fn new_workspace(run: &Run, ticket: &str, settings: &RunSettings) -> Workspa
         name,
         path: path.to_string_lossy().into_owned(),
         repos: vec![],
+        bytes: None,
         prepare: PrepareStatus::default(),
         seed: SeedStatus::default(),
     }
 }
 
 /// Makes the clones.
-pub fn prepare(run: &Run, workspace: &WorkspaceStatus, settings: &RunSettings) -> PreparePlan {
+pub fn prepare(
+    run: &Run,
+    workspace: &WorkspaceStatus,
+    settings: &RunSettings,
+    credentials: &Credentials,
+) -> PreparePlan {
     PreparePlan {
         folder: PathBuf::from(&workspace.path),
         owner_uid: run.uid().unwrap_or_default(),
         namespace: run.namespace().unwrap_or_default(),
         cache_root: settings.cache_root.clone(),
         branch: workspace.branch.clone(),
-        repos: run.spec.repos.iter().map(repo_plan).collect(),
+        repos: run.spec.repos.iter().map(|repo| repo_plan(repo, credentials)).collect(),
         rules: settings.rules.clone(),
     }
 }
 
 /// Copies the documents; `None` where the home is not among the repositories (the API refuses that).
-pub fn seed(run: &Run, home: &Home, workspace: &WorkspaceStatus, settings: &RunSettings) -> Option<SeedPlan> {
+pub fn seed(
+    run: &Run,
+    home: &Home,
+    workspace: &WorkspaceStatus,
+    settings: &RunSettings,
+    credentials: &Credentials,
+) -> Option<SeedPlan> {
     let spec = &run.spec;
     let repo = spec.repos.iter().find(|r| r.name == home.repo)?;
     let base = workspace.repos.iter().find(|r| r.name == home.repo)?;
@@ -57,7 +70,7 @@ pub fn seed(run: &Run, home: &Home, workspace: &WorkspaceStatus, settings: &RunS
         cache_root: settings.cache_root.clone(),
         branch: workspace.branch.clone(),
         ticket: workspace.ticket.clone(),
-        home: repo_plan(repo),
+        home: repo_plan(repo, credentials),
         base_commit: base.base_commit.clone(),
         docs_path: spec.docs_path.clone(),
         source: match spec.doc_seed_from {
@@ -115,11 +128,13 @@ pub fn cleanup(run: &Run, workspace: &WorkspaceStatus, settings: &RunSettings) -
     }
 }
 
-fn repo_plan(repo: &Repo) -> RepoPlan {
+fn repo_plan(repo: &Repo, credentials: &Credentials) -> RepoPlan {
+    let granted = credentials.get(&repo.name).and_then(|read| read.as_ref().ok());
     RepoPlan {
         name: repo.name.clone(),
         url: repo.url.clone(),
         base_branch: repo.base_branch.clone(),
+        credential: granted.map(|granted| granted.id.clone()),
     }
 }
 

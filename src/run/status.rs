@@ -36,6 +36,12 @@ pub struct RunStatus {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub workspaces: Vec<WorkspaceStatus>,
 
+    /// What somebody should know although the Run goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub warnings: Vec<Warning>,
+
     /// Whether all is well: see each condition's reason and message.
     #[serde(default)]
     #[schemars(length(max = 16))]
@@ -47,6 +53,18 @@ pub struct RunStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub journal: Vec<JournalEntry>,
+}
+
+/// What somebody should know although the Run goes on.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Warning {
+    /// What it is about, in one word.
+    #[schemars(length(max = 63))]
+    pub code: String,
+    /// What is wrong and what to do.
+    #[schemars(length(max = 1024))]
+    pub message: String,
 }
 
 /// Where a Run is.
@@ -120,6 +138,9 @@ pub struct WorkspaceStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub repos: Vec<WorkspaceRepo>,
+    /// The room it takes on disk, as `du` counts, in whole MiB; measured when the clones are looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<i64>,
     /// Whether its clones are there.
     pub prepare: PrepareStatus,
     /// Whether its documents are there.

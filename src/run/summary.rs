@@ -1,6 +1,7 @@
 //! What a Run's conditions and its phase say, from the state of its parts. Pure.
 
 use super::crd::{DocSeedMode, DocsStatus, Phase, PrepareState, RunStatus, SeedState, WorkspaceStatus};
+use super::room::DISK_FULL;
 use crate::kernel::canonical::sha256;
 use crate::kernel::condition::{READY, RECONCILING, STALLED, SUSPENDED, Tri, Verdict};
 
@@ -126,8 +127,20 @@ fn prepared(workspaces: &[WorkspaceStatus]) -> Part {
         return Part {
             value: Tri::False,
             stalled: w.prepare.stalled,
-            reason: word(w.prepare.reason.as_deref(), "PrepareFailed"),
+            reason: match w.prepare.reason.as_deref() {
+                Some(DISK_FULL) => DISK_FULL,
+                reason => word(reason, "PrepareFailed"),
+            },
             message,
+        };
+    }
+    let full = |w: &&WorkspaceStatus| w.prepare.reason.as_deref() == Some(DISK_FULL);
+    if let Some(w) = workspaces.iter().find(full) {
+        return Part {
+            value: Tri::False,
+            stalled: false,
+            reason: DISK_FULL,
+            message: w.prepare.message.clone().unwrap_or_default(),
         };
     }
     if let Some((w, repo)) = workspaces
@@ -219,9 +232,16 @@ fn count(done: usize, of: usize, full: (&'static str, &str), busy: &'static str)
 
 /// The reasons that steps give, as the words of conditions; what is not among them gets the general word, and its
 /// message says the rest.
+<<<<<<< HEAD
 const STEP_REASONS: [&str; 31] = [
     "BaseBranchNotFound",
     "DiskFull",
+=======
+const STEP_REASONS: [&str; 40] = [
+    "BaseBranchNotFound",
+    "CredentialsRefused",
+    "CredentialsRequired",
+>>>>>>> main
     "DocsIgnoredByGit",
     "DocsPathUnusable",
     "FetchFailed",
@@ -234,10 +254,18 @@ const STEP_REASONS: [&str; 31] = [
     "OutcomeUnreadable",
     "OutcomeUnwritable",
     "PlanUnreadable",
+    "RemoteCertificateRefused",
+    "RemoteHostKeyRefused",
+    "RemoteRedirected",
+    "RemoteUnreachable",
     "RepoHostNotAllowed",
     "RepoNameInvalid",
     "RepoNotFound",
+    "RepoTooLarge",
     "RepoUrlInvalid",
+    "SecretInvalid",
+    "SecretNotFound",
+    "SecretsNotPermitted",
     "SeedLimitExceeded",
     "SeedRefNotFound",
     "StartFailed",

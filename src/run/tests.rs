@@ -10,14 +10,19 @@ use serde_json::json;
 
 use super::RunSettings;
 use super::crd::{Phase, PrepareState, Run, RunStatus, SeedState};
+use super::credentials::{self, Credentials};
 use super::decide::{Effect, decide};
 use super::observe::{Observed, Steps};
-use crate::kernel::condition::{READY, STALLED, is_true};
+use super::queue::{Contender, LetIn, Line, QUEUED, Stand, Turn};
+use super::room::over_budget;
+use super::summary::TOPOLOGY_ACCEPTED;
+use crate::kernel::condition::{READY, STALLED, find, is_true};
 use crate::kernel::journal::{Journal, RING, chain_holds};
 use crate::kernel::moment::Moment;
 use crate::kernel::request::REQUESTED_AT;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::{StepError, StepName, StepState};
+use crate::ports::secrets::Credential;
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::ticket_topology::crd::{Claim, TicketTopology, TicketTopologySpec};
 
@@ -41,7 +46,14 @@ enum Happening {
         home: bool,
     },
     OthersLeave,
+    /// So many other Runs are active now.
+    OthersAreActive(usize),
+    /// An older Run stands in the line, or leaves it.
+    SomebodyIsBefore(bool),
     RestrictHosts(bool),
+    /// The workspaces hold so much from now on, in MiB.
+    WorkspacesHold(u64),
+    DiskFills(bool),
     Delete,
 }
 
@@ -56,7 +68,11 @@ fn happenings() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::Suspend),
         2 => any::<bool>().prop_map(|home| Happening::OthersClaim { home }),
         1 => Just(Happening::OthersLeave),
+        2 => (0usize..4).prop_map(Happening::OthersAreActive),
+        1 => any::<bool>().prop_map(Happening::SomebodyIsBefore),
         1 => any::<bool>().prop_map(Happening::RestrictHosts),
+        2 => (0u64..30).prop_map(Happening::WorkspacesHold),
+        1 => any::<bool>().prop_map(Happening::DiskFills),
         1 => Just(Happening::Delete),
     ]
 }
@@ -69,10 +85,18 @@ struct World {
     restricted: bool,
     released: bool,
     asked: u32,
+    credentials: Credentials,
+    line: Line,
+    held: u64,
+    full: bool,
 }
 
+/// What the workspaces of the world's Run may hold together.
+const BUDGET: u64 = 20 << 20;
+
 impl World {
-    fn new(tickets: usize, bootstrap: bool, copies: bool) -> Self {
+    /// `most`: how many Runs may be active.
+    fn new(tickets: usize, bootstrap: bool, copies: bool, most: usize) -> Self {
         let names: Vec<_> = (0..tickets).map(|i| format!("T-{i}")).collect();
         let mut spec = json!({ "tickets": names, "repos": [{ "name": "docs", "url": OURS }] });
         if bootstrap {
@@ -93,11 +117,63 @@ impl World {
             restricted: false,
             released: false,
             asked: 0,
+            credentials: Credentials::new(),
+            held: 1,
+            full: false,
+            line: Line {
+                most,
+                ..Line::default()
+            },
         }
+    }
+
+    /// The line with our Run in it, as the turnstile shows it.
+    fn line(&self) -> Line {
+        let mut line = self.line.clone();
+        line.contenders.push(super::queue::contender(&self.run, 1));
+        line
+    }
+
+    fn others_stand(&mut self, name: &str, count: usize, stand: Stand) {
+        self.line.contenders.retain(|c| !c.uid.starts_with(name));
+        let others = (0..count).map(|i| Contender {
+            created: 0,
+            uid: format!("{name}-{i}"),
+            version: 1,
+            stand,
+        });
+        self.line.contenders.extend(others);
     }
 
     fn status(&self) -> RunStatus {
         self.run.status.clone().unwrap_or_default()
+    }
+
+    fn settings(&self) -> RunSettings {
+        let roots = if self.restricted { vec![] } else { vec!["/repos".into()] };
+        let rules = GitRules {
+            allowed_hosts: vec![],
+            local_roots: roots,
+            timeout_seconds: 1,
+            max_repo_bytes: 0,
+        };
+        let limits = SeedLimits {
+            max_files: 1,
+            max_bytes: 1,
+            max_file_bytes: 1,
+            max_depth: 1,
+            max_name_bytes: 1,
+        };
+        RunSettings {
+            rules,
+            limits,
+            workspace_root: "/w".into(),
+            cache_root: "/c".into(),
+            secret_namespaces: vec![],
+            inspect_interval: Duration::from_secs(60),
+            run_disk_budget: BUDGET,
+            min_free_bytes: 1000,
+        }
     }
 
     fn observed(&self, room: usize) -> Observed {
@@ -112,28 +188,16 @@ impl World {
         let steps = status.workspaces.iter().map(|w| {
             let ready = w.prepare.state == PrepareState::Ready;
             let seeding = matches!(w.seed.state, SeedState::Pending | SeedState::Failed);
+            let over_budget = over_budget(&status.workspaces, BUDGET).is_some();
             let see = |step, attempt, wanted: bool| wanted.then(|| state(&w.name, step, attempt));
             let steps = Steps {
                 prepare: see(StepName::Prepare, w.prepare.attempts + 1, !ready && !deleting),
                 seed: see(StepName::Seed, w.seed.attempts + 1, ready && seeding && !deleting),
-                inspect: see(StepName::Inspect, 1, ready && !seeding && !deleting),
+                inspect: see(StepName::Inspect, 1, ready && (!seeding || over_budget) && !deleting),
                 cleanup: see(StepName::Cleanup, 1, deleting),
             };
             (w.name.clone(), steps)
         });
-        let roots = if self.restricted { vec![] } else { vec!["/repos".into()] };
-        let rules = GitRules {
-            allowed_hosts: vec![],
-            local_roots: roots,
-            timeout_seconds: 1,
-        };
-        let limits = SeedLimits {
-            max_files: 1,
-            max_bytes: 1,
-            max_file_bytes: 1,
-            max_depth: 1,
-            max_name_bytes: 1,
-        };
         Observed {
             run: Arc::new(self.run.clone()),
             topologies: self
@@ -142,25 +206,31 @@ impl World {
                 .map(|(n, t)| (n.clone(), Arc::new(t.clone())))
                 .collect(),
             steps: steps.collect(),
-            settings: Arc::new(RunSettings {
-                rules,
-                limits,
-                workspace_root: "/w".into(),
-                cache_root: "/c".into(),
-                inspect_interval: Duration::from_secs(60),
-            }),
+            credentials: self.credentials.clone(),
+            settings: Arc::new(self.settings()),
+            line: match deleting || status.docs.is_some() {
+                true => Line::default(),
+                false => self.line(),
+            },
+            free_bytes: Some(if self.full { 999 } else { 1000 }),
             room,
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each thing that may happen")]
     fn happen(&mut self, what: &Happening) {
         match what {
             Happening::Nothing => {}
             Happening::TimePasses(seconds) => self.now = self.now.plus(Duration::from_secs(u64::from(*seconds))),
-            Happening::StepsSucceed => self.end_steps(|step, now| StepState::Succeeded {
-                outcome: outcome(step),
-                at: now,
-            }),
+            Happening::StepsSucceed => {
+                let held = self.held;
+                self.end_steps(|step, now| StepState::Succeeded {
+                    outcome: outcome(step, held),
+                    at: now,
+                });
+            }
+            Happening::WorkspacesHold(held) => self.held = held << 20,
+            Happening::DiskFills(full) => self.full = *full,
             Happening::StepsFail { lasting } => {
                 let error = if *lasting {
                     StepError::lasting("TicketDocsNotFound", "m")
@@ -210,6 +280,8 @@ impl World {
                 self.topologies
                     .retain(|_, t| !t.status.as_ref().unwrap().claims.is_empty());
             }
+            Happening::OthersAreActive(count) => self.others_stand("active", *count, Stand::Active),
+            Happening::SomebodyIsBefore(yes) => self.others_stand("older", usize::from(*yes), Stand::Waiting),
             Happening::RestrictHosts(restricted) => self.restricted = *restricted,
             Happening::Delete => self.run.metadata.deletion_timestamp = Some(Time(self.now.whole_seconds())),
         }
@@ -245,6 +317,15 @@ impl World {
         after.journal = ring.into_entries();
         after.observed_generation = Some(1);
         compare(&before, &after);
+        if before.docs.is_none() && after.docs.is_some() && self.line.most > 0 {
+            assert!(
+                self.line.let_in.contains_key("run-uid"),
+                "accepted only through the turnstile"
+            );
+        }
+        if find(&after.conditions, TOPOLOGY_ACCEPTED).is_some_and(|c| c.reason == QUEUED) {
+            assert!(after.docs.is_none() && after.workspaces.is_empty());
+        }
         let changed = news || before != after;
         self.run.status = Some(after);
         changed
@@ -253,19 +334,30 @@ impl World {
     fn check(&self, effect: &Effect) {
         let deleting = self.run.metadata.deletion_timestamp.is_some();
         match effect {
-            Effect::Claim { .. } => assert!(!deleting && !self.run.spec.suspend && !self.restricted),
+            Effect::Claim { .. } => {
+                assert!(!deleting && !self.run.spec.suspend && !self.restricted);
+                let may = self.status().docs.is_some() || self.line().turn("run-uid") == Turn::Go;
+                assert!(may, "no claim before its turn");
+            }
+            Effect::Enter => assert!(!deleting && self.line().turn("run-uid") == Turn::Go),
             Effect::Start {
                 step: StepName::Cleanup,
                 ..
             }
             | Effect::StopSteps
             | Effect::ForgetSteps => assert!(deleting),
-            Effect::Start { .. } => {
+            Effect::Start { step, .. } => {
                 assert!(
                     !deleting && !self.run.spec.suspend,
                     "nothing new while suspended or going"
                 );
                 assert!(self.status().docs.is_some(), "no workspace before acceptance");
+                let over = over_budget(&self.status().workspaces, BUDGET).is_some();
+                assert!(
+                    *step == StepName::Inspect || !over,
+                    "only looked at while over its budget"
+                );
+                assert!(*step != StepName::Prepare || !self.full, "no clone on a full disk");
                 let held = self.run.spec.tickets.iter().all(|t| self.holds(t));
                 assert!(held, "no step without every claim");
             }
@@ -282,6 +374,7 @@ impl World {
 
     fn apply(&mut self, effect: &Effect) {
         match effect {
+            Effect::Enter => self.line.let_in = LetIn::from([("run-uid".to_owned(), 1)]),
             Effect::Claim {
                 ticket, home, since, ..
             } => {
@@ -346,13 +439,13 @@ fn topology(ticket: &str, url: &str) -> TicketTopology {
     topology
 }
 
-fn outcome(step: StepName) -> serde_json::Value {
+fn outcome(step: StepName, held: u64) -> serde_json::Value {
     match step {
         StepName::Prepare => json!({ "repos": [{ "name": "docs", "baseCommit": "b" }] }),
         StepName::Seed => json!({ "revision": "sha256:1", "sourceCommit": "c", "files": 1, "bytes": 2, "commit": null,
             "directory": "ttmp/x", "bootstrapped": false }),
         StepName::Inspect => {
-            json!({ "repos": [{ "name": "docs", "headCommit": "h", "dirty": false, "problem": null }] })
+            json!({ "repos": [{ "name": "docs", "headCommit": "h", "dirty": false, "problem": null }], "bytes": held })
         }
         StepName::Cleanup => json!({ "setAside": null, "why": null }),
     }
@@ -376,6 +469,12 @@ fn compare(before: &RunStatus, after: &RunStatus) {
         after.docs.is_some() || before.docs.is_none(),
         "acceptance is never forgotten"
     );
+    let over = over_budget(&after.workspaces, BUDGET).is_some();
+    let stopping = after.phase == Some(Phase::Stopping);
+    assert!(
+        stopping || over != after.warnings.is_empty(),
+        "a warning as long as it is so"
+    );
     for (old, new) in before.workspaces.iter().zip(&after.workspaces) {
         assert!(new.seed.attempts >= old.seed.attempts && new.prepare.attempts >= old.prepare.attempts);
         assert!(
@@ -397,9 +496,10 @@ proptest! {
         tickets in 1usize..5,
         bootstrap in any::<bool>(),
         copies in any::<bool>(),
+        most in 0usize..3,
         history in prop::collection::vec(happenings(), 0..40),
     ) {
-        let mut world = World::new(tickets, bootstrap, copies);
+        let mut world = World::new(tickets, bootstrap, copies, most);
         for happening in &history {
             world.happen(happening);
             if !world.released {
@@ -410,6 +510,10 @@ proptest! {
         world.happen(&Happening::Suspend(false));
         world.happen(&Happening::RestrictHosts(false));
         world.happen(&Happening::OthersLeave);
+        world.happen(&Happening::WorkspacesHold(1));
+        world.happen(&Happening::DiskFills(false));
+        world.happen(&Happening::OthersAreActive(0));
+        world.happen(&Happening::SomebodyIsBefore(false));
         for _ in 0..80 {
             if world.released {
                 break;
@@ -430,9 +534,10 @@ proptest! {
     #[test]
     fn unchanged_facts_reach_a_fixed_point(
         tickets in 1usize..5,
+        most in 0usize..3,
         history in prop::collection::vec(happenings(), 0..25),
     ) {
-        let mut world = World::new(tickets, false, true);
+        let mut world = World::new(tickets, false, true, most);
         for happening in &history {
             world.happen(happening);
             if !world.released {
@@ -443,4 +548,44 @@ proptest! {
         let settled = (0..12).any(|_| world.released || !world.pass());
         prop_assert!(settled, "passes go on without news");
     }
+}
+
+#[test]
+fn a_run_waits_for_its_secret_and_hands_it_to_the_step_alone() {
+    let granted = credentials::Granted {
+        id: "git/u-1".to_owned(),
+        credential: Credential::Ssh {
+            identity: "s3cret".into(),
+            known_hosts: "h".into(),
+        },
+    };
+    let mut world = World::new(1, false, true, 0);
+    let mut starts = Vec::new();
+    let readings = [
+        Err(StepError::passing("SecretNotFound", "create it")),
+        Err(StepError::lasting("SecretInvalid", "key 'identity' is missing")),
+        Ok(granted),
+    ];
+    for reading in readings {
+        world.credentials = [("docs".to_owned(), reading.clone())].into();
+        for _ in 0..6 {
+            world.now = world.now.plus(Duration::from_secs(301));
+            let plan = decide(&world.observed(RING), world.now);
+            starts.extend(plan.effects.into_iter().filter(|e| matches!(e, Effect::Start { .. })));
+            world.pass();
+        }
+        if let Err(error) = reading {
+            let status = world.status();
+            let ready = status.conditions.iter().find(|c| c.type_ == READY).unwrap();
+            assert_eq!((ready.reason.as_str(), starts.len()), (error.reason.as_str(), 0));
+            assert_eq!(is_true(&status.conditions, STALLED), !error.retriable);
+        }
+    }
+    let Some(Effect::Start { plan, secrets, .. }) = starts.first() else {
+        panic!("no step: {:?}", world.status())
+    };
+    assert!(secrets.of("docs").is_some());
+    assert_eq!(plan["repos"][0]["credential"], "git/u-1");
+    let shown = format!("{plan} {starts:?} {:?} {:?}", world.status(), world.observed(RING));
+    assert!(!shown.contains("s3cret"), "{shown}");
 }

@@ -7,13 +7,16 @@ use serde_json::Value;
 
 use super::RunSettings;
 use super::crd::{DocSeedMode, PrepareState, Run, SeedState, WorkspaceRepo, WorkspaceStatus};
+use super::credentials::{Credentials, secrets_of};
 use super::decide::Effect;
 use super::home::Home;
 use super::observe::Steps;
+use super::room::{DISK_FULL, whole_mib};
 use super::{events, plans, retry};
 use crate::kernel::journal::{Transition, cut};
 use crate::kernel::moment::Moment;
 use crate::ports::executor::{StepError, StepName, StepState};
+use crate::ports::secrets::StepSecrets;
 use crate::ports::workspaces::{InspectOutcome, PrepareOutcome, SeedOutcome};
 
 /// What everything about one workspace is decided on.
@@ -22,9 +25,14 @@ pub struct Ground<'a> {
     pub home: &'a Home,
     pub steps: &'a Steps,
     pub settings: &'a RunSettings,
+    pub credentials: &'a Credentials,
     pub now: Moment,
     /// Start nothing new.
     pub suspended: bool,
+    /// The Run holds more than its budget: start nothing but looking.
+    pub over_budget: bool,
+    /// Why nothing may be cloned now.
+    pub no_room: Option<&'a str>,
 }
 
 /// The next move of one workspace.
@@ -42,6 +50,9 @@ pub struct Advance {
 /// How often a running step's own words are looked at: often enough for people, seldom enough for the API server.
 const PROGRESS: Duration = Duration::from_secs(10);
 
+/// How often a full disk is looked at again.
+const ROOM: Duration = Duration::from_secs(15);
+
 /// The longest message of a step that is kept.
 const MESSAGE: usize = 1024;
 
@@ -56,7 +67,12 @@ pub fn advance(workspace: &WorkspaceStatus, ground: &Ground<'_>) -> Advance {
     };
     match (workspace.prepare.state, workspace.seed.state) {
         (PrepareState::Pending | PrepareState::Failed, _) => prepare(&mut next, ground),
-        (PrepareState::Ready, SeedState::Pending | SeedState::Failed) => seed(&mut next, ground),
+        (PrepareState::Ready, SeedState::Pending | SeedState::Failed) => {
+            seed(&mut next, ground);
+            if ground.over_budget && ground.steps.seed == Some(StepState::NotStarted) {
+                inspect(&mut next, ground);
+            }
+        }
         (PrepareState::Ready, SeedState::Synced | SeedState::Skipped) => inspect(&mut next, ground),
     }
     next
@@ -92,19 +108,35 @@ fn read<T: DeserializeOwned>(state: Option<&StepState>, next: &mut Advance) -> S
     }
 }
 
-/// Starts an attempt if its time has come, else says when.
-fn start(next: &mut Advance, ground: &Ground<'_>, wait: Duration, step: StepName, attempt: i32, plan: Option<Value>) {
-    if ground.suspended {
-        return;
-    }
-    if wait > Duration::ZERO {
+/// An attempt that may be started.
+struct Attempt {
+    step: StepName,
+    number: i32,
+    plan: Option<Value>,
+    secrets: StepSecrets,
+}
+
+/// Whether its time has come; else says when.
+fn is_due(next: &mut Advance, ground: &Ground<'_>, wait: Duration) -> bool {
+    if !ground.suspended && wait > Duration::ZERO {
         next.due = Some(wait);
-    } else if let Some(plan) = plan {
+    }
+    !ground.suspended && wait == Duration::ZERO
+}
+
+/// Whether work that adds to the workspaces has come due, and may begin.
+fn may_grow(next: &mut Advance, ground: &Ground<'_>, wait: Duration) -> bool {
+    !ground.over_budget && is_due(next, ground, wait)
+}
+
+fn start(next: &mut Advance, attempt: Attempt) {
+    if let Some(plan) = attempt.plan {
         next.effects.push(Effect::Start {
             workspace: next.status.name.clone(),
-            step,
-            attempt,
+            step: attempt.step,
+            attempt: attempt.number,
             plan,
+            secrets: attempt.secrets,
         });
     }
 }
@@ -116,8 +148,25 @@ fn prepare(next: &mut Advance, ground: &Ground<'_>) {
         Seen::Start => {
             let p = &next.status.prepare;
             let (attempt, wait) = (p.attempts + 1, retry::wait(p.attempts, p.stalled, p.at, now));
-            let plan = serde_json::to_value(plans::prepare(ground.run, &next.status, ground.settings)).ok();
-            start(next, ground, wait, StepName::Prepare, attempt, plan);
+            if wait == Duration::ZERO && !room_to_prepare(next, ground) {
+                return;
+            }
+            if !may_grow(next, ground, wait) {
+                return;
+            }
+            let plan = plans::prepare(ground.run, &next.status, ground.settings, ground.credentials);
+            match secrets_of(ground.credentials, &ground.run.spec.repos) {
+                Ok(secrets) => start(
+                    next,
+                    Attempt {
+                        step: StepName::Prepare,
+                        number: attempt,
+                        plan: serde_json::to_value(plan).ok(),
+                        secrets,
+                    },
+                ),
+                Err(refusal) => prepare_failed(next, &refusal, now),
+            }
         }
         Seen::Done(outcome) => {
             let repos = outcome.repos.into_iter().map(|r| WorkspaceRepo {
@@ -136,18 +185,38 @@ fn prepare(next: &mut Advance, ground: &Ground<'_>) {
             }
             next.transitions.push(events::prepared(&next.status));
         }
-        Seen::Failed(error) => {
-            let p = &mut next.status.prepare;
-            let news = p.reason.as_deref() != Some(&error.reason);
-            (p.state, p.stalled) = (PrepareState::Failed, !error.retriable);
-            (p.reason, p.message) = (Some(cut(&error.reason, 63)), Some(cut(&error.message, MESSAGE)));
-            (p.attempts, p.at) = (p.attempts + 1, Some(now));
-            next.due = Some(retry::wait(p.attempts, p.stalled, p.at, now));
-            if news {
-                next.transitions.push(events::prepare_failed(&next.status));
-            }
-        }
+        Seen::Failed(error) => prepare_failed(next, &error, now),
     }
+}
+
+fn prepare_failed(next: &mut Advance, error: &StepError, now: Moment) {
+    let p = &mut next.status.prepare;
+    let news = p.reason.as_deref() != Some(&error.reason);
+    (p.state, p.stalled) = (PrepareState::Failed, !error.retriable);
+    (p.reason, p.message) = (Some(cut(&error.reason, 63)), Some(cut(&error.message, MESSAGE)));
+    (p.attempts, p.at) = (p.attempts + 1, Some(now));
+    next.due = Some(retry::wait(p.attempts, p.stalled, p.at, now));
+    if news {
+        next.transitions.push(events::prepare_failed(&next.status));
+    }
+}
+
+/// Whether there is room for clones; what the workspace says about it is brought up to date.
+fn room_to_prepare(next: &mut Advance, ground: &Ground<'_>) -> bool {
+    let p = &mut next.status.prepare;
+    let told = p.reason.as_deref() == Some(DISK_FULL);
+    let Some(why) = ground.no_room.filter(|_| !ground.suspended) else {
+        if told && p.state == PrepareState::Pending {
+            (p.reason, p.message) = (None, None);
+        }
+        return true;
+    };
+    (p.stalled, p.reason, p.message) = (false, Some(DISK_FULL.to_owned()), Some(cut(why, MESSAGE)));
+    next.due = Some(ROOM);
+    if !told {
+        next.transitions.push(events::prepare_failed(&next.status));
+    }
+    false
 }
 
 fn seed(next: &mut Advance, ground: &Ground<'_>) {
@@ -162,15 +231,29 @@ fn seed(next: &mut Advance, ground: &Ground<'_>) {
             } else {
                 wait
             };
-            let plan = plans::seed(ground.run, ground.home, &next.status, ground.settings);
-            start(
-                next,
-                ground,
-                due,
-                StepName::Seed,
-                attempt,
-                plan.and_then(|p| serde_json::to_value(p).ok()),
+            if !may_grow(next, ground, due) {
+                return;
+            }
+            let plan = plans::seed(
+                ground.run,
+                ground.home,
+                &next.status,
+                ground.settings,
+                ground.credentials,
             );
+            let home = ground.run.spec.repos.iter().filter(|r| r.name == ground.home.repo);
+            match secrets_of(ground.credentials, home) {
+                Ok(secrets) => start(
+                    next,
+                    Attempt {
+                        step: StepName::Seed,
+                        number: attempt,
+                        plan: plan.and_then(|p| serde_json::to_value(p).ok()),
+                        secrets,
+                    },
+                ),
+                Err(refusal) => seed_failed(next, &refusal, now),
+            }
         }
         Seen::Done(outcome) => {
             let s = &mut next.status.seed;
@@ -182,17 +265,19 @@ fn seed(next: &mut Advance, ground: &Ground<'_>) {
             next.transitions
                 .push(events::seeded(&next.status, &outcome.directory, outcome.bootstrapped));
         }
-        Seen::Failed(error) => {
-            let s = &mut next.status.seed;
-            let news = s.reason.as_deref() != Some(&error.reason);
-            (s.state, s.stalled) = (SeedState::Failed, !error.retriable);
-            (s.reason, s.message) = (Some(cut(&error.reason, 63)), Some(cut(&error.message, MESSAGE)));
-            (s.attempts, s.at) = (s.attempts + 1, Some(now));
-            next.due = Some(retry::wait(s.attempts, s.stalled, s.at, now));
-            if news {
-                next.transitions.push(events::seed_failed(&next.status));
-            }
-        }
+        Seen::Failed(error) => seed_failed(next, &error, now),
+    }
+}
+
+fn seed_failed(next: &mut Advance, error: &StepError, now: Moment) {
+    let s = &mut next.status.seed;
+    let news = s.reason.as_deref() != Some(&error.reason);
+    (s.state, s.stalled) = (SeedState::Failed, !error.retriable);
+    (s.reason, s.message) = (Some(cut(&error.reason, 63)), Some(cut(&error.message, MESSAGE)));
+    (s.attempts, s.at) = (s.attempts + 1, Some(now));
+    next.due = Some(retry::wait(s.attempts, s.stalled, s.at, now));
+    if news {
+        next.transitions.push(events::seed_failed(&next.status));
     }
 }
 
@@ -206,9 +291,22 @@ fn inspect(next: &mut Advance, ground: &Ground<'_>) {
         Seen::Nothing => return,
         Seen::Start => {
             let plan = serde_json::to_value(plans::inspect(&next.status, ground.settings)).ok();
-            return start(next, ground, Duration::ZERO, StepName::Inspect, 1, plan);
+            if is_due(next, ground, Duration::ZERO) {
+                let (step, secrets) = (StepName::Inspect, StepSecrets::default());
+                start(
+                    next,
+                    Attempt {
+                        step,
+                        number: 1,
+                        plan,
+                        secrets,
+                    },
+                );
+            }
+            return;
         }
         Seen::Done(outcome) => {
+            next.status.bytes = outcome.bytes.map(whole_mib).or(next.status.bytes);
             for seen in outcome.repos {
                 if let Some(repo) = next.status.repos.iter_mut().find(|r| r.name == seen.name) {
                     (repo.head_commit, repo.dirty) = (seen.head_commit, seen.dirty);

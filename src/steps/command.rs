@@ -22,6 +22,9 @@ pub struct StepArgs {
     /// Where the outcome is written, as JSON
     #[arg(long)]
     outcome: PathBuf,
+    /// What opens the repositories, as JSON; removed as soon as it is read
+    #[arg(long)]
+    secrets: Option<PathBuf>,
     /// Where a few words about how far it is are written
     #[arg(long)]
     progress: Option<PathBuf>,
@@ -49,6 +52,7 @@ pub fn run_step(args: &StepArgs) -> ExitCode {
     let files = StepFiles {
         plan: &args.plan,
         outcome: &args.outcome,
+        secrets: args.secrets.as_deref(),
         progress: args.progress.as_deref(),
     };
     match execute(args.step, &files, &SystemClock) {

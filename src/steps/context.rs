@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 pub use crate::failpoint::boundary;
 use crate::kernel::moment::Moment;
+use crate::ports::secrets::StepSecrets;
 
 /// How often progress is written at most: often enough for a person who watches.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
@@ -15,6 +16,8 @@ pub struct StepContext {
     pub scratch: PathBuf,
     /// When the step began.
     pub now: Moment,
+    /// What opens the repositories; dropped with the step.
+    secrets: StepSecrets,
     progress: Option<PathBuf>,
     told: Option<Instant>,
 }
@@ -25,9 +28,21 @@ impl StepContext {
         Self {
             scratch,
             now,
+            secrets: StepSecrets::default(),
             progress,
             told: None,
         }
+    }
+
+    /// The same with secrets.
+    pub fn with_secrets(mut self, secrets: StepSecrets) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// What the step was handed.
+    pub fn secrets(&self) -> &StepSecrets {
+        &self.secrets
     }
 
     /// The private folder.

@@ -10,12 +10,15 @@ use super::context::{StepContext, boundary};
 use crate::adapters::nofollow::Folder;
 use crate::ports::clock::Clock;
 use crate::ports::executor::{StepEnd, StepError, StepName};
+use crate::ports::secrets::StepSecrets;
 
 /// Where a step reads and writes.
 pub struct StepFiles<'a> {
     pub plan: &'a Path,
     /// Its folder is also the place for temporary files.
     pub outcome: &'a Path,
+    /// Read and removed before anything else; one that is not there holds nothing.
+    pub secrets: Option<&'a Path>,
     pub progress: Option<&'a Path>,
 }
 
@@ -29,15 +32,29 @@ pub fn execute(step: StepName, files: &StepFiles<'_>, clock: &dyn Clock) -> std:
         _ => std::env::current_dir()?,
     };
     let scratch = folder.join(format!("scratch-{}", std::process::id()));
-    let mut context = StepContext::new(scratch, clock.now(), files.progress.map(Path::to_owned));
-    let end = match dispatch(step, files.plan, &mut context) {
+    let taken = files.secrets.map_or(Ok(StepSecrets::default()), take_secrets);
+    let context = StepContext::new(scratch.clone(), clock.now(), files.progress.map(Path::to_owned));
+    let done = taken.and_then(|secrets| dispatch(step, files.plan, &mut context.with_secrets(secrets)));
+    let end = match done {
         Ok(outcome) => StepEnd::Succeeded(outcome),
         Err(error) => StepEnd::Failed(error),
     };
-    let _ = std::fs::remove_dir_all(context.scratch());
+    let _ = std::fs::remove_dir_all(&scratch);
     boundary("step.before_outcome");
     write_end(&folder, files.outcome, &end)?;
     Ok(matches!(end, StepEnd::Succeeded(_)))
+}
+
+/// Reads the secrets and removes their file; where there is none, there are none.
+fn take_secrets(path: &Path) -> Result<StepSecrets, StepError> {
+    let read = std::fs::read(path);
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(StepSecrets::default()),
+        other => other.map_err(StepError::io("remove the step's secrets"))?,
+    }
+    let text = read.map_err(StepError::io("read the step's secrets"))?;
+    // The parser's own words could quote what it read.
+    serde_json::from_slice(&text).map_err(|_| StepError::passing("StepIoFailed", "the step's secrets cannot be read"))
 }
 
 fn dispatch(step: StepName, plan: &Path, context: &mut StepContext) -> Result<Value, StepError> {

@@ -1,4 +1,4 @@
-//! Looks at the clones of a workspace: where HEAD stands and whether anything is unsaved. Runs nothing that an agent
+//! Looks at the clones of a workspace: where HEAD stands, whether anything is unsaved, and what room it takes. Runs nothing that an agent
 //! could have configured and changes nothing.
 
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use super::clones::CloneOnDisk;
 use super::context::StepContext;
 use super::place::open_to_look;
+use crate::adapters::disk;
 use crate::adapters::git::isolated::Isolated;
 use crate::adapters::nofollow::Folder;
 use crate::ports::executor::StepError;
@@ -22,7 +23,9 @@ pub fn inspect(plan: &InspectPlan, context: &mut StepContext) -> Result<InspectO
         context.tell(|| format!("looking at {name}"));
         repos.push(inspect_clone(plan, &workspace, name, context));
     }
-    Ok(InspectOutcome { repos })
+    context.tell(|| "measuring".to_owned());
+    let bytes = disk::used_by(&workspace).ok().map(|usage| usage.bytes);
+    Ok(InspectOutcome { repos, bytes })
 }
 
 fn inspect_clone(plan: &InspectPlan, workspace: &Folder, name: &str, context: &StepContext) -> InspectedRepo {

@@ -29,7 +29,7 @@ pub fn prepare(plan: &PreparePlan, context: &mut StepContext) -> Result<PrepareO
         context.tell(|| format!("cloning {} ({} of {})", repo.name, index + 1, plan.repos.len()));
         let base_commit = match finished(&workspace, repo)? {
             Some(commit) => commit,
-            None => make_clone(plan, repo, &workspace)?,
+            None => make_clone(plan, repo, &workspace, context)?,
         };
         repos.push(PreparedRepo {
             name: repo.name.clone(),
@@ -61,9 +61,14 @@ fn finished(workspace: &Workspace, repo: &RepoPlan) -> Result<Option<String>, St
     Ok(Some(String::from_utf8_lossy(&recorded).trim().to_owned()))
 }
 
-fn make_clone(plan: &PreparePlan, repo: &RepoPlan, workspace: &Workspace) -> Result<String, StepError> {
-    let cache = Cache::of(&plan.cache_root, &plan.namespace, &repo.url, &plan.rules)?;
-    cache.fetch()?;
+fn make_clone(
+    plan: &PreparePlan,
+    repo: &RepoPlan,
+    workspace: &Workspace,
+    context: &StepContext,
+) -> Result<String, StepError> {
+    let cache = Cache::of(&plan.cache_root, &plan.namespace, repo, &plan.rules)?;
+    cache.fetch(context.secrets())?;
     boundary("step.prepare.after_fetch");
     let commit = cache.branch(&repo.base_branch)?.ok_or_else(|| {
         let why = format!(
@@ -75,7 +80,11 @@ fn make_clone(plan: &PreparePlan, repo: &RepoPlan, workspace: &Workspace) -> Res
     let what = || StepError::io(format!("finish the clone of {}", repo.name));
     let half_made = format!("clone-{}", repo.name);
     workspace.private.remove(&half_made).map_err(what())?;
-    cache.clone_to(&workspace.path().join(PRIVATE).join(&half_made), &plan.branch, &commit)?;
+    let cloned = cache.clone_to(&workspace.path().join(PRIVATE).join(&half_made), &plan.branch, &commit);
+    if cloned.is_err() {
+        workspace.private.remove(&half_made).map_err(what())?;
+    }
+    cloned?;
     boundary("step.prepare.after_clone");
     record_tags(workspace, &repo.name, &half_made).map_err(what())?;
     workspace

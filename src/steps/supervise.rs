@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::adapters::nofollow::Folder;
 use crate::adapters::processes::ProcessIdentity;
+use crate::failpoint::fallible;
 use crate::ports::executor::{StepEnd, StepError, StepKey};
 use crate::ports::step_folder as files;
 
@@ -42,9 +43,11 @@ pub fn supervise(folder: &Path) -> io::Result<()> {
     let key: StepKey = serde_json::from_slice(&key)?;
     let own = ProcessIdentity::own()?;
     files.write_whole(files::PROCESS, &serde_json::to_vec(&own)?)?;
+    fallible("supervise.after_identity")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(attend(folder, &key, &own));
     own.end_session(PATIENCE);
+    files.remove(files::SECRETS)?;
     if files.kind(files::OUTCOME)?.is_none() {
         let error = StepError::passing("Killed", killed_message(&key, status, &last_words(&files)));
         files.write_whole(files::OUTCOME, &serde_json::to_vec(&StepEnd::Failed(error))?)?;
@@ -72,6 +75,8 @@ async fn attend(folder: &Path, key: &StepKey, own: &ProcessIdentity) -> io::Resu
         .arg(folder.join(files::PLAN))
         .arg("--outcome")
         .arg(folder.join(files::OUTCOME))
+        .arg("--secrets")
+        .arg(folder.join(files::SECRETS))
         .arg("--progress")
         .arg(folder.join(files::PROGRESS))
         .env(SUPERVISOR, own.pid.to_string())

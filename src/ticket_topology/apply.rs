@@ -7,6 +7,7 @@ use serde_json::json;
 use super::TopologyKind;
 use super::crd::{TicketTopology, claim_manager};
 use super::decide::Effect;
+use crate::failpoint::fallible;
 use crate::kernel::outcome::Failure;
 
 /// Performs one effect.
@@ -20,7 +21,9 @@ pub async fn apply(kind: &TopologyKind, object: &TicketTopology, effect: &Effect
                 "metadata": { "name": name },
             });
             let params = PatchParams::apply(&claim_manager(run_uid)).force();
-            api.patch_status(&name, &params, &Patch::Apply(body)).await.map(drop)
+            let released = api.patch_status(&name, &params, &Patch::Apply(body)).await.map(drop);
+            fallible("ticket_topology.after_release_abandoned")?;
+            released
         }
         Effect::Delete => {
             let preconditions = Preconditions {
@@ -31,7 +34,9 @@ pub async fn apply(kind: &TopologyKind, object: &TicketTopology, effect: &Effect
                 preconditions: Some(preconditions),
                 ..DeleteParams::default()
             };
-            api.delete(&name, &params).await.map(drop)
+            let deleted = api.delete(&name, &params).await.map(drop);
+            fallible("ticket_topology.after_delete")?;
+            deleted
         }
     };
     match done {

@@ -15,25 +15,43 @@ use tokio::net::TcpListener;
 
 /// What must be true before the process is ready; each part is named and told.
 #[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<Mutex<BTreeMap<&'static str, bool>>>);
+pub struct Readiness(Arc<Mutex<BTreeMap<&'static str, Part>>>);
+
+/// Whether a part is ready, and what it lacks.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    ready: bool,
+    lacks: String,
+}
 
 impl Readiness {
     /// Says whether a part is ready; a part that was never named does not count.
     pub fn set(&self, part: &'static str, ready: bool) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(part, ready);
+        self.put(part, ready, String::new());
+    }
+
+    /// Says what a part lacks; it is ready when that is nothing.
+    pub fn lacks(&self, part: &'static str, what: &[String]) {
+        self.put(part, what.is_empty(), what.join(", "));
+    }
+
+    fn put(&self, part: &'static str, ready: bool, lacks: String) {
+        let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.insert(part, Part { ready, lacks });
     }
 
     fn report(&self) -> (bool, String) {
         let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: Vec<_> = parts
             .iter()
-            .map(|(p, ok)| format!("[{}] {p}", if *ok { '+' } else { '-' }))
+            .map(|(name, part)| match (part.ready, part.lacks.as_str()) {
+                (true, _) => format!("[+] {name}"),
+                (false, "") => format!("[-] {name}"),
+                (false, lacks) => format!("[-] {name}: {lacks}"),
+            })
             .collect();
         (
-            !parts.is_empty() && parts.values().all(|ok| *ok),
+            !parts.is_empty() && parts.values().all(|part| part.ready),
             lines.join("\n") + "\n",
         )
     }

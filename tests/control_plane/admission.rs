@@ -1,9 +1,6 @@
 //! How tables of admission are tried: each case says which rule it is about, so that a rule without cases shows.
 //! Creations are dry runs, which the API server judges like real ones.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{CustomResourceExt as _, ResourceExt as _};
 use metawsm::run::crd::Run;
@@ -12,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::cluster::Cluster;
 use crate::harness::manifests::merge;
+use crate::schemas::rules;
 
 /// What a case begins from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +109,11 @@ pub fn manifest(base: Base, number: usize) -> Value {
         merge(&mut made, json!({"spec": {"mode": "Bootstrap", "brief": brief}}));
     }
     made
+}
+
+/// A change of the spec alone.
+pub fn spec(spec: Value) -> Value {
+    Value::Object([("spec".to_owned(), spec)].into_iter().collect())
 }
 
 /// The API of a base's kind.
@@ -236,55 +239,4 @@ fn field_of(case: &Case) -> String {
         (path, Some(field)) => format!("{path}{field}").trim_start_matches('.').to_owned(),
         (path, None) => path.trim_start_matches('.').to_owned(),
     }
-}
-
-/// One CEL rule of a CRD file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rule {
-    pub path: String,
-    pub message: String,
-    pub field: Option<String>,
-}
-
-/// The schema in `crds/`.
-pub fn schema(base: Base) -> Value {
-    let name = match base {
-        Base::Run | Base::Bootstrap => "runs",
-        Base::Topology => "tickettopologies",
-    };
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("crds/{name}.metawsm.dev.yaml"));
-    let text = std::fs::read_to_string(file).expect("crds/ is there");
-    let crd: Value = serde_saphyr::from_str(&text).expect("crds/ is YAML");
-    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
-}
-
-/// Every part of a schema by its path.
-pub fn parts(schema: &Value) -> BTreeMap<String, Value> {
-    let mut found = BTreeMap::new();
-    collect(schema, "", &mut found);
-    found
-}
-
-fn collect(schema: &Value, path: &str, found: &mut BTreeMap<String, Value>) {
-    for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
-        collect(inner, &format!("{path}.{name}"), found);
-    }
-    if schema["items"].is_object() {
-        collect(&schema["items"], &format!("{path}[]"), found);
-    }
-    found.insert(path.to_owned(), schema.clone());
-}
-
-/// Every CEL rule of a base's CRD.
-pub fn rules(base: Base) -> Vec<Rule> {
-    let text = |v: &Value| v.as_str().map(str::to_owned);
-    let of = |(path, part): (String, Value)| {
-        let list = part["x-kubernetes-validations"].as_array().cloned().unwrap_or_default();
-        list.into_iter().map(move |r| Rule {
-            path: path.clone(),
-            message: text(&r["message"]).unwrap_or_default(),
-            field: text(&r["fieldPath"]),
-        })
-    };
-    parts(&schema(base)).into_iter().flat_map(of).collect()
 }

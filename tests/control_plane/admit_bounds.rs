@@ -4,10 +4,11 @@
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::admission::{Base, api, manifest, parts, schema, try_create, without_places};
+use crate::admission::{Base, api, manifest, try_create, without_places};
 use crate::admit_samples::{sample_spec, sample_status};
 use crate::harness::cluster::Cluster;
 use crate::harness::manifests::merge;
+use crate::schemas::{parts, schema};
 
 /// One way to break the sample.
 struct Breach {
@@ -122,7 +123,7 @@ fn breaches(base: Base, below: &str) -> Vec<Breach> {
                 path: path.clone(),
                 value,
                 says,
-            })
+            });
         };
         if let Some(max) = part["maxLength"].as_u64() {
             let max = usize::try_from(max).unwrap();

@@ -1,6 +1,7 @@
 //! Every CEL rule in `crds/` must have cases: a rule that nobody tried is a rule that nobody knows.
 
-use crate::admission::{Base, Case, Rule, rules};
+use crate::admission::{Base, Case};
+use crate::schemas::{Rule, rules};
 use crate::{admit_run_immutable, admit_run_names, admit_run_repos, admit_run_rules, admit_topology};
 
 fn all_cases() -> Vec<Case> {

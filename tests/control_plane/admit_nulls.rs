@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::admission::{Base, manifest, parts, schema, try_create};
+use crate::admission::{Base, manifest, try_create};
 use crate::harness::cluster::Cluster;
 use crate::harness::manifests::merge;
+use crate::schemas::{parts, schema};
 
 /// The base with one field of its spec set to what JSON merge patch cannot say.
 fn with(base: Base, pointer: &str, value: Value) -> Value {

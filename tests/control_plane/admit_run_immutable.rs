@@ -3,138 +3,129 @@
 use serde_json::{Value, json};
 
 use crate::admission::Base::{Bootstrap, Run};
-use crate::admission::{About, Base, Case, try_all};
+use crate::admission::{About, Base, Case, spec, try_all};
 
-fn spec(spec: Value) -> Value {
-    json!({ "spec": spec })
-}
+/// What a Run begins with, and changes of it that the rule refuses.
+type Changes = (About, Value, Vec<Value>);
 
-/// Rule, what it begins with, and changes that are refused.
-fn changes() -> Vec<(About, Value, Vec<Value>)> {
-    let two =
-        json!([{"name": "api", "url": "https://github.com/a/api"}, {"name": "web", "url": "https://github.com/a/web"}]);
-    let repos = |place: usize, field: &str, value: Value| {
-        let mut changed = two.clone();
-        changed[place][field] = value;
-        json!({ "repos": changed })
+fn lists() -> Vec<Changes> {
+    let (api, web) = (
+        json!({"name": "api", "url": "https://github.com/a/api"}),
+        json!({"name": "web", "url": "https://github.com/a/web"}),
+    );
+    let changed = |field: &str, value: &str| {
+        let mut changed = web.clone();
+        changed[field] = json!(value);
+        json!({ "repos": [api, changed] })
     };
-    let one = json!([{"name": "api", "url": "https://github.com/a/api"}]);
-    let swapped = json!([two[1], two[0]]);
+    let repos = vec![
+        json!({ "repos": [api] }),
+        json!({ "repos": [web, api] }),
+        changed("url", "https://github.com/b/web"),
+        changed("baseBranch", "dev"),
+        changed("name", "front"),
+    ];
+    let tickets = [&["A-1"][..], &["A-1", "A-2", "A-3"], &["A-2", "A-1"], &["a-1", "A-2"]];
     vec![
         (
             About(Run, ".spec.tickets", "tickets cannot be changed"),
             json!({"tickets": ["A-1", "A-2"]}),
-            vec![
-                json!({"tickets": ["A-1"]}),
-                json!({"tickets": ["A-1", "A-2", "A-3"]}),
-                json!({"tickets": ["A-2", "A-1"]}),
-                json!({"tickets": ["a-1", "A-2"]}),
-            ],
+            tickets.map(|t| json!({ "tickets": t })).to_vec(),
         ),
         (
             About(Run, ".spec.repos", "repos cannot be changed, nor their order"),
             json!({}),
-            vec![
-                json!({ "repos": one }),
-                json!({ "repos": swapped }),
-                repos(0, "url", json!("https://github.com/b/api")),
-                repos(1, "baseBranch", json!("dev")),
-                repos(1, "name", json!("front")),
-            ],
+            repos,
         ),
-        (
-            About(Run, ".spec", "docHomeRepo cannot be added"),
-            json!({}),
-            vec![json!({"docHomeRepo": "api"})],
-        ),
-        (
-            About(Run, ".spec", "docHomeRepo cannot be added"),
-            json!({"docHomeRepo": "api"}),
-            vec![json!({"docHomeRepo": "web"}), json!({"docHomeRepo": null})],
-        ),
-        (
-            About(Run, ".spec", "docSeedRef cannot be added"),
-            json!({}),
-            vec![json!({"docSeedRef": "main"})],
-        ),
-        (
-            About(Run, ".spec", "docSeedRef cannot be added"),
-            json!({"docSeedRef": "main"}),
-            vec![json!({"docSeedRef": "dev"}), json!({"docSeedRef": null})],
-        ),
-        (
-            About(Run, ".spec.docSeedMode", "docSeedMode cannot be changed"),
-            json!({}),
-            vec![json!({"docSeedMode": "None"})],
-        ),
+    ]
+}
+
+/// Words that may be absent: added late, changed, removed.
+fn optional() -> Vec<Changes> {
+    let words = [
+        ("docHomeRepo", "docHomeRepo cannot be added", "api", "web"),
+        ("docSeedRef", "docSeedRef cannot be added", "main", "dev"),
+    ];
+    let changes = |(field, says, one, other): (&'static str, &'static str, &str, &str)| {
+        let rule = About(Run, ".spec", says);
+        [
+            (rule, json!({}), vec![json!({ field: one })]),
+            (
+                rule,
+                json!({ field: one }),
+                vec![json!({ field: other }), json!({ field: null })],
+            ),
+        ]
+    };
+    words.into_iter().flat_map(changes).collect()
+}
+
+/// Words with a default: changed from it, changed to it, removed.
+fn with_defaults() -> Vec<Changes> {
+    let words = [
         (
             About(Run, ".spec.docSeedMode", "docSeedMode cannot be changed"),
-            json!({"docSeedMode": "None"}),
-            vec![
-                json!({"docSeedMode": null}),
-                json!({"docSeedMode": "CopyFromRepoOnStart"}),
-            ],
+            "docSeedMode",
+            json!("None"),
         ),
         (
             About(Run, ".spec.docSeedFrom", "docSeedFrom cannot be changed"),
-            json!({}),
-            vec![json!({"docSeedFrom": "WorkingTree"})],
-        ),
-        (
-            About(Run, ".spec.docSeedFrom", "docSeedFrom cannot be changed"),
-            json!({"docSeedFrom": "WorkingTree"}),
-            vec![json!({"docSeedFrom": null})],
+            "docSeedFrom",
+            json!("WorkingTree"),
         ),
         (
             About(Run, ".spec.docsPath", "docsPath cannot be changed"),
-            json!({}),
-            vec![json!({"docsPath": "docs"})],
-        ),
-        (
-            About(Run, ".spec.docsPath", "docsPath cannot be changed"),
-            json!({"docsPath": "docs"}),
-            vec![json!({"docsPath": null})],
+            "docsPath",
+            json!("docs"),
         ),
         (
             About(Run, ".spec.workspace", "workspace cannot be changed"),
-            json!({}),
-            vec![json!({"workspace": {"branchPrefix": "work"}})],
+            "workspace",
+            json!({"branchPrefix": "work"}),
+        ),
+    ];
+    let changes = |(rule, field, other): (About, &str, Value)| {
+        [
+            (rule, json!({}), vec![json!({ field: other })]),
+            (rule, json!({ field: other }), vec![json!({ field: null })]),
+        ]
+    };
+    words.into_iter().flat_map(changes).collect()
+}
+
+fn modes() -> Vec<Changes> {
+    let brief = json!({"goal": "a", "scope": "b", "doneCriteria": "c"});
+    let mode = "mode cannot be changed";
+    let says = "brief cannot be added";
+    let begin = json!({});
+    let edits = [
+        json!({"brief": {"goal": "Another"}}),
+        json!({"brief": {"constraints": "Late"}}),
+        json!({"brief": null}),
+    ];
+    vec![
+        (
+            About(Run, ".spec.mode", mode),
+            begin.clone(),
+            vec![json!({"mode": "Bootstrap", "brief": brief})],
         ),
         (
-            About(Run, ".spec.workspace", "workspace cannot be changed"),
-            json!({"workspace": {"branchPrefix": "work"}}),
-            vec![json!({"workspace": null})],
-        ),
-        (
-            About(Run, ".spec.mode", "mode cannot be changed"),
-            json!({}),
-            vec![json!({"mode": "Bootstrap", "brief": {"goal": "a", "scope": "b", "doneCriteria": "c"}})],
-        ),
-        (
-            About(Bootstrap, ".spec.mode", "mode cannot be changed"),
-            json!({}),
+            About(Bootstrap, ".spec.mode", mode),
+            begin.clone(),
             vec![json!({"mode": "Standard", "brief": null})],
         ),
         (
-            About(Run, ".spec", "brief cannot be added"),
-            json!({}),
-            vec![json!({"brief": {"goal": "a", "scope": "b", "doneCriteria": "c"}})],
+            About(Run, ".spec", says),
+            begin.clone(),
+            vec![json!({ "brief": brief })],
         ),
-        (
-            About(Bootstrap, ".spec", "brief cannot be added"),
-            json!({}),
-            vec![
-                json!({"brief": {"goal": "Another"}}),
-                json!({"brief": {"constraints": "Late"}}),
-                json!({"brief": null}),
-            ],
-        ),
+        (About(Bootstrap, ".spec", says), begin, edits.to_vec()),
     ]
 }
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (rule, begin, changes) in changes() {
+    for (rule, begin, changes) in [lists(), optional(), with_defaults(), modes()].concat() {
         let free = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"suspend": true}});
         cases.push(rule.takes_change(spec(begin.clone()), free));
         let refused = changes

@@ -10,6 +10,12 @@ const ONE_WORD: About = About(Run, ".spec.repos[].url", "remove white space and 
 const SHAPE: About = About(Run, ".spec.repos[].url", "give an https:// or ssh:// URL");
 const SECRET: About = About(Run, ".spec.repos[].url", "remove the user or password");
 const BRANCH: About = About(Run, ".spec.repos[].baseBranch", "give a branch, tag or commit name");
+const OPENED: About = About(Run, ".spec.repos[]", "opened without credentials");
+const SECRET_NAME: About = About(
+    Run,
+    ".spec.repos[].credentialsSecretRef.name",
+    "give the name of a Secret",
+);
 const PREFIX: About = About(Run, ".spec.workspace.branchPrefix", "give a branch, tag or commit name");
 const SEED_REF: About = About(Run, ".spec.docSeedRef", "give a branch, tag or commit name");
 const DOCS_PATH: About = About(Run, ".spec.docsPath", "relative to the repository's root");
@@ -70,7 +76,18 @@ fn at(url: &str) -> Value {
 }
 
 pub fn cases() -> Vec<Case> {
-    [names(), urls(), references(), folders()].concat()
+    [names(), urls(), credentials(), references(), folders()].concat()
+}
+
+fn credentials() -> Vec<Case> {
+    let opened = |url: &str, name: &str| repo(json!({ "url": url, "credentialsSecretRef": { "name": name } }));
+    let https = "https://github.com/a/api";
+    let names = ["git", "a", "git.prod-1", &"a".repeat(253)].map(|n| SECRET_NAME.takes(opened(https, n)));
+    let bad = ["Git", "a_b", "-a", "a-", "a/b", "../a", "a b", "a\n", "ä", "$(id)"];
+    let bad = bad.map(|n| SECRET_NAME.refuses(opened(https, n)));
+    let remote = [https, "ssh://git@github.com/a/api", "git@github.com:a/api"].map(|u| OPENED.takes(opened(u, "git")));
+    let local = ["/srv/api", "file:///srv/api"].map(|u| OPENED.refuses(opened(u, "git")));
+    [names.to_vec(), bad.to_vec(), remote.to_vec(), local.to_vec()].concat()
 }
 
 fn names() -> Vec<Case> {

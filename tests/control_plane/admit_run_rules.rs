@@ -1,9 +1,9 @@
 //! Admission of what goes together in a Run: seeding, Bootstrap and its brief, and the brief's text.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::admission::Base::{Bootstrap, Run};
-use crate::admission::{About, Case, try_all};
+use crate::admission::{About, Case, spec, try_all};
 
 const REF_NEEDS_COMMIT: About = About(Run, ".spec", "docSeedRef names a commit");
 const NONE_COPIES_NOTHING: About = About(Run, ".spec", "docSeedMode: None copies nothing");
@@ -18,10 +18,6 @@ const BRIEF: [(About, &str); 5] = [
     (About(Bootstrap, ".spec.brief.constraints", TEXT), "constraints"),
     (About(Bootstrap, ".spec.brief.mergeIntent", TEXT), "mergeIntent"),
 ];
-
-fn spec(spec: Value) -> Value {
-    json!({ "spec": spec })
-}
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
@@ -52,6 +48,12 @@ pub fn cases() -> Vec<Case> {
             .refuses(spec(json!({"docSeedMode": "None", "docSeedFrom": "Commit"}))),
         BOOTSTRAP_SEEDS.takes(spec(json!({"docSeedMode": "None"}))),
     ];
+    cases.extend(texts());
+    cases
+}
+
+fn texts() -> Vec<Case> {
+    let mut cases = Vec::new();
     for (rule, field) in BRIEF {
         let with = |text: &str| spec(json!({"brief": { field: text }}));
         for good in [

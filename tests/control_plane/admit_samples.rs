@@ -11,7 +11,8 @@ pub fn sample_spec(base: Base) -> Value {
     match base {
         Base::Run | Base::Bootstrap => json!({
             "tickets": ["METAWSM-101"],
-            "repos": [{"name": "api", "url": "https://github.com/a/api", "baseBranch": "main"}],
+            "repos": [{"name": "api", "url": "https://github.com/a/api", "baseBranch": "main",
+                       "credentialsSecretRef": {"name": "git"}}],
             "docHomeRepo": "api", "docAuthorityMode": "WorkspaceActive", "docSeedMode": "CopyFromRepoOnStart",
             "docSeedFrom": "Commit", "docSeedRef": "main", "docsPath": "ttmp", "mode": "Bootstrap",
             "brief": {"goal": "a", "scope": "b", "doneCriteria": "c", "constraints": "d", "mergeIntent": "e"},
@@ -40,7 +41,7 @@ pub fn sample_status(base: Base) -> Value {
         Base::Run | Base::Bootstrap => json!({ "phase": "Active", "docs": docs(), "workspaces": [workspace()] }),
         Base::Topology => json!({
             "owner": {"runName": "relay", "runUID": "u-1"}, "runs": 1, "authority": {"kind": "None", "reason": "NoEndpoint"},
-            "claims": [{"runUID": "u-1", "runName": "relay", "since": WHEN}],
+            "claims": [{"runUID": "u-1", "runName": "relay", "homeURL": "/srv/docs", "since": WHEN}],
         }),
     };
     crate::harness::manifests::merge(&mut status, own);
@@ -49,7 +50,7 @@ pub fn sample_status(base: Base) -> Value {
 
 fn docs() -> Value {
     json!({
-        "homeRepo": "api", "homeURL": "https://github.com/a/api", "seedSummary": "1/1", "freshnessRevision": "sha256:0",
+        "homeRepo": "api", "homeURL": "https://github.com/a/api", "authorityMode": "WorkspaceActive", "seedMode": "CopyFromRepoOnStart", "seedSummary": "1/1", "freshnessRevision": "sha256:0",
         "freshnessAt": WHEN,
     })
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::admission::Base::Topology;
-use crate::admission::{About, Case, try_all};
+use crate::admission::{About, Case, spec, try_all};
 
 const NAME: About = About(Topology, "", "metadata.name must be the ticket in lower case");
 const CLAIMED: About = About(Topology, "", "only while no run claims the ticket");
@@ -20,10 +20,6 @@ const PATH: About = About(Topology, ".spec.docsPath", "relative to the repositor
 
 fn named(name: &str, ticket: &str) -> Value {
     json!({ "metadata": { "name": name }, "spec": { "ticket": ticket } })
-}
-
-fn spec(spec: Value) -> Value {
-    json!({ "spec": spec })
 }
 
 pub fn cases() -> Vec<Case> {
@@ -95,7 +91,7 @@ fn homes() -> Vec<Case> {
 }
 
 fn changes() -> Vec<Case> {
-    let claim = json!({"runUID": "u-1", "runName": "relay", "since": "2026-11-21T08:00:00Z"});
+    let claim = json!({"runUID": "u-1", "runName": "relay", "homeURL": "/srv/docs", "since": "2026-11-21T08:00:00Z"});
     let claimed = json!({ "claims": [claim] });
     let free = json!({ "claims": [] });
     let other_ticket = |ticket: &str| spec(json!({ "ticket": ticket }));

@@ -12,18 +12,41 @@ mod admit_run_repos;
 mod admit_run_rules;
 mod admit_samples;
 mod admit_topology;
+#[cfg(feature = "failpoints")]
+mod crash_keeper;
+#[cfg(feature = "failpoints")]
+mod crash_lost_database;
+#[cfg(feature = "failpoints")]
+mod crash_matrix;
+#[cfg(feature = "failpoints")]
+mod crash_story;
+mod fault_clock;
+mod fault_cluster;
+mod fault_leader;
+mod fault_redis;
+mod fault_road;
+mod fault_sqlite;
 mod harness;
+mod road;
+mod sabotage;
+mod schemas;
+mod soak;
+mod status_first_sight;
 mod status_settled;
 mod status_suspend;
 mod story_deletion;
 mod story_docs_missing;
 mod story_forbidden;
 mod story_history_lost;
+mod story_home_without_url;
 mod story_killed;
 mod story_races;
+mod story_queue;
 mod story_redis_lost;
 mod story_seed_sources;
 mod story_seeding;
 mod story_topology;
 mod story_two_controllers;
 mod story_undecodable;
+#[path = "../validator/mod.rs"]
+mod validator;

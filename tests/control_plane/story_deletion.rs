@@ -1,14 +1,16 @@
 //! How a Run ends: what is clean goes, what was never saved is kept and named, and claims never outlive their Run.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use metawsm::kernel::envelope::Envelope;
 use serde_json::{Value, json};
 
 use crate::harness::controller::Controller;
-use crate::harness::history::{audit_of, column};
+use crate::harness::history::{audit_of, column, verify};
 use crate::harness::kstatus::Verdict;
 use crate::harness::manifests::run;
+use crate::harness::polling::first;
 use crate::harness::repositories::git;
 use crate::harness::stage::Stage;
 
@@ -128,4 +130,27 @@ async fn a_run_whose_finalizer_was_forced_off_leaves_no_claim_and_one_inferred_e
     let audit = audit_of(&controller.database(), "Run", "relay").await;
     let last: Vec<_> = audit.iter().filter(|l| l["type"] == "Deleted").collect::<Vec<&Value>>();
     assert_eq!(last.len(), 1);
+}
+
+#[tokio::test]
+async fn a_controller_killed_while_a_run_goes_ends_it_once() {
+    let stage = Stage::new().await;
+    let (mut controller, workspace) = settled(&stage).await;
+    stage.delete("Run", "relay").await;
+    for _ in 0..6 {
+        let gone = async || stage.run("relay").await.is_null().then_some(());
+        if first(Duration::from_millis(120), gone).await.is_some() {
+            break;
+        }
+        controller.kill9();
+        controller.restart_only();
+    }
+    stage.until_gone("Run", "relay").await;
+    stage.until_gone("TicketTopology", "a-1").await;
+    assert!(!workspace.exists());
+    the_end(&stage).await;
+    assert_eq!(stage.streams().of_type("run.deleted").await.len(), 1);
+    let audit = audit_of(&controller.database(), "Run", "relay").await;
+    assert_eq!(audit.iter().filter(|l| l["type"] == "Deleted").count(), 1);
+    verify(&controller.database()).await;
 }

@@ -41,6 +41,8 @@ async fn a_run_without_documents_stalls_and_goes_on_once_they_are_there_and_work
     let clone = controller.workspace("relay", "A-1").join("docs");
     assert_eq!(files_below(&clone.join(&folder)), files_below(&docs.path.join(&folder)));
 
+    // Redis hears of it after the audit log does.
+    stage.streams().first("run.docs.seeded").await;
     let types: Vec<_> = audit_of(&controller.database(), "Run", "relay")
         .await
         .iter()

@@ -92,11 +92,8 @@ async fn a_lost_database_changes_nothing_in_the_cluster_and_the_mirror_comes_bac
         .await;
     stage.until_run_is("four", Verdict::Current).await;
     let active = |events: &[metawsm::kernel::envelope::Envelope]| {
-        let of_four = events.iter().filter(|e| e.event.subject.ends_with("/four"));
-        of_four
-            .last()
-            .is_some_and(|e| e.event.data["to"] == "Active")
-            .then_some(())
+        let mut of_four = events.iter().filter(|e| e.event.subject.ends_with("/four"));
+        of_four.any(|e| e.event.data["to"] == "Active").then_some(())
     };
     stage.streams().until("news come after the old ones", active).await;
     let ids: Vec<_> = stage

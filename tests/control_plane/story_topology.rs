@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::kstatus::Verdict;
+use crate::harness::kstatus::{Verdict, verdict};
 use crate::harness::manifests::{run, topology};
 use crate::harness::polling::never_within;
 use crate::harness::stage::{Stage, condition};
@@ -185,4 +185,36 @@ async fn tickets_that_fall_together_in_names_are_told_apart() {
         .await;
     let refused = stage.until_run_is("relay", Verdict::Failed).await;
     assert_eq!(condition(&refused, "Ready")["reason"], "TicketNameTaken");
+}
+
+#[tokio::test]
+async fn of_two_runs_that_want_one_ticket_for_two_homes_at_once_exactly_one_wins() {
+    let stage = Stage::new().await;
+    let (one, other) = (
+        stage.home_of("one", &["A-1", "B-1"]),
+        stage.home_of("other", &["A-1", "B-1"]),
+    );
+    stage
+        .create(&run("first", &["A-1", "B-1"], &[("one", &one)], json!({})))
+        .await;
+    stage
+        .create(&run("second", &["B-1", "A-1"], &[("other", &other)], json!({})))
+        .await;
+    let _controller = stage.controller("a").lead().await;
+    let mut verdicts = Vec::new();
+    for name in ["first", "second"] {
+        let decided = |r: &Value| !r["status"].is_null() && verdict(r) != Verdict::InProgress;
+        let run = stage.until("Run", name, "it is decided", decided).await;
+        verdicts.push((verdict(&run), condition(&run, "Ready")["reason"].clone()));
+    }
+    verdicts.sort_by_key(|(verdict, _)| *verdict == Verdict::Current);
+    assert_eq!(verdicts[0], (Verdict::Failed, json!("DocHomeConflict")), "{verdicts:?}");
+    assert_eq!(verdicts[1].0, Verdict::Current, "{verdicts:?}");
+    let owners = [stage.topology("a-1").await, stage.topology("b-1").await].map(|t| t["status"]["claims"].clone());
+    assert_eq!(owners[0][0]["runUID"], owners[1][0]["runUID"], "all or none");
+    assert!(
+        owners
+            .iter()
+            .all(|claims| claims.as_array().is_some_and(|c| c.len() == 1))
+    );
 }

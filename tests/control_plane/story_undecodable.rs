@@ -50,7 +50,10 @@ async fn a_run_that_cannot_be_read_stops_nobody_and_can_be_deleted() {
     controller.terminate().await;
     controller.restart().await;
     let end = stage.streams().first("run.deleted").await;
-    assert_eq!(end.event.data["inferred"], true, "nobody could record its end in its journal");
+    assert_eq!(
+        end.event.data["inferred"], true,
+        "nobody could record its end in its journal"
+    );
 }
 
 #[tokio::test]
@@ -89,7 +92,7 @@ async fn a_topology_that_cannot_be_read_stalls_only_the_runs_that_need_it() {
             ("docs", &docs.url()),
         ))
         .await;
-    let claim = json!({"runUID": "elsewhere", "runName": "gone", "since": IMPOSSIBLE});
+    let claim = json!({"runUID": "elsewhere", "runName": "gone", "homeURL": "/srv/docs", "since": IMPOSSIBLE});
     stage
         .patch_status("TicketTopology", "a-1", json!({"claims": [claim]}))
         .await;
@@ -124,7 +127,7 @@ async fn a_stuck_run_can_be_deleted_while_its_topology_cannot_be_read() {
         .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
         .await;
     stage.until_run_is("relay", Verdict::Current).await;
-    let claim = json!({"runUID": "elsewhere", "runName": "gone", "since": IMPOSSIBLE});
+    let claim = json!({"runUID": "elsewhere", "runName": "gone", "homeURL": "/srv/docs", "since": IMPOSSIBLE});
     stage
         .patch_status("TicketTopology", "a-1", json!({"claims": [claim]}))
         .await;

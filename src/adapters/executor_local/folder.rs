@@ -2,7 +2,7 @@
 //! supervisor vanished. Starts nothing; level-based, so it is true also for what an earlier controller started.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +12,7 @@ use crate::adapters::nofollow::Folder;
 use crate::adapters::processes::ProcessIdentity;
 use crate::kernel::moment::Moment;
 use crate::ports::executor::{StepEnd, StepError, StepKey, StepState};
+use crate::ports::secrets::StepSecrets;
 use crate::ports::step_folder as files;
 
 /// How long what a vanished supervisor left may take to die.
@@ -103,6 +104,22 @@ fn ended(folder: &Folder) -> io::Result<Option<Seen>> {
     Ok(Some(Seen::Ended { end, at }))
 }
 
+/// Puts the secrets where the step finds them; its user alone may read them.
+pub fn hand_over(path: &Path, secrets: &StepSecrets) -> io::Result<()> {
+    let folder = Folder::open_trusted(path)?;
+    folder.remove(files::SECRETS)?;
+    if secrets.is_empty() {
+        return Ok(());
+    }
+    let mut file = folder.create(files::SECRETS, 0o600)?;
+    file.write_all(&serde_json::to_vec(secrets)?)
+}
+
+/// Removes secrets that nobody took.
+pub fn take_back(path: &Path) -> io::Result<()> {
+    Folder::open_trusted(path)?.remove(files::SECRETS)
+}
+
 /// Ends what a vanished supervisor left behind and writes the outcome that it could not. `false`: a supervisor lives.
 pub fn bury(path: &Path, process: Option<&ProcessIdentity>, error: StepError) -> io::Result<bool> {
     let folder = Folder::open_trusted(path)?;
@@ -110,6 +127,7 @@ pub fn bury(path: &Path, process: Option<&ProcessIdentity>, error: StepError) ->
     if let Some(process) = process {
         process.end_session(PATIENCE);
     }
+    folder.remove(files::SECRETS)?;
     if folder.kind(files::OUTCOME)?.is_none() {
         folder.write_whole(files::OUTCOME, &serde_json::to_vec(&StepEnd::Failed(error))?)?;
     }

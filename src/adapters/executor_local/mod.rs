@@ -18,10 +18,14 @@ use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::folder::{Seen, all_below, bury, is_plain, key_of, killed, path_of, progress, see, state_of};
+use self::folder::{Seen, all_below, bury, is_plain, key_of, killed, path_of, progress, see, state_of, take_back};
 use self::places::Places;
+use self::queue::Waiting;
+use crate::adapters::disk;
 use crate::adapters::nofollow::Folder;
+use crate::failpoint::fallible;
 use crate::ports::executor::{Executor, ExecutorError, StepEnded, StepKey, StepState};
+use crate::ports::secrets::StepSecrets;
 use crate::ports::step_folder as files;
 
 /// How long a step may take to end by itself after it was asked to.
@@ -47,8 +51,10 @@ impl LocalExecutor {
         let (sender, ended) = mpsc::unbounded_channel();
         let places = Arc::new(Places::new(root.canonicalize()?, program, limit, sender));
         for path in all_below(&places.root, 3) {
-            if let (Seen::Running { .. }, Some(key)) = (see(&path)?, key_of(&path)) {
-                places.queue().adopt(path, key);
+            match (see(&path)?, key_of(&path)) {
+                (Seen::Running { .. }, Some(key)) => places.queue().adopt(path, key),
+                (Seen::Unstarted { .. } | Seen::Vanished { .. } | Seen::Ended { .. }, _) => take_back(&path)?,
+                (Seen::Running { .. } | Seen::Absent, _) => {}
             }
         }
         let watch = AbortOnDropHandle::new(tokio::spawn(places.clone().watch_adopted()));
@@ -95,9 +101,9 @@ impl LocalExecutor {
 
 #[async_trait]
 impl Executor for LocalExecutor {
-    async fn start(&self, key: &StepKey, plan: &Value) -> Result<(), ExecutorError> {
-        let (key, plan) = (key.clone(), plan.clone());
-        self.blocking("start a step", move |places| start(places, &key, &plan))
+    async fn start(&self, key: &StepKey, plan: &Value, secrets: &StepSecrets) -> Result<(), ExecutorError> {
+        let (key, plan, secrets) = (key.clone(), plan.clone(), secrets.clone());
+        self.blocking("start a step", move |places| start(places, key, &plan, secrets))
             .await
     }
 
@@ -139,6 +145,12 @@ impl Executor for LocalExecutor {
             .await
     }
 
+    async fn free_bytes(&self, below: &Path) -> Result<Option<u64>, ExecutorError> {
+        let below = below.to_owned();
+        self.blocking("see how much room is left", move |_| disk::free_bytes(&below).map(Some))
+            .await
+    }
+
     async fn next_ended(&self) -> StepEnded {
         match self.ended.lock().await.recv().await {
             Some(ended) => ended,
@@ -147,20 +159,21 @@ impl Executor for LocalExecutor {
     }
 }
 
-fn start(places: &Arc<Places>, key: &StepKey, plan: &Value) -> io::Result<()> {
-    let path = path_of(&places.root, key)?;
+fn start(places: &Arc<Places>, key: StepKey, plan: &Value, secrets: StepSecrets) -> io::Result<()> {
+    let path = path_of(&places.root, &key)?;
     {
         let _alone = lock_starting(&places.root)?;
         let mut queue = places.queue();
         if queue.knows(&path) || !matches!(see(&path)?, Seen::Absent | Seen::Unstarted { .. }) {
             return Ok(());
         }
-        remove_older(&path, key)?;
+        remove_older(&path, &key)?;
         std::fs::create_dir_all(&path)?;
         let folder = Folder::open_trusted(&path)?;
-        folder.write_whole(files::KEY, &serde_json::to_vec(key)?)?;
+        folder.write_whole(files::KEY, &serde_json::to_vec(&key)?)?;
         folder.write_whole(files::PLAN, &serde_json::to_vec(plan)?)?;
-        queue.push(path, key.clone());
+        fallible("executor.after_folder")?;
+        queue.push(Waiting { path, key, secrets });
     }
     places.fill();
     Ok(())
@@ -246,6 +259,6 @@ fn signal_all(places: &Arc<Places>, run_uid: &str, signal: Signal) -> io::Result
 fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
+        _ => Ok(fallible("executor.after_removal")?),
     }
 }

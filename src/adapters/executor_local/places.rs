@@ -2,6 +2,7 @@
 //! earlier controller started by looking once a second.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +11,9 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::folder::{Seen, bury, killed, see};
-use super::queue::Queue;
+use super::folder::{Seen, bury, hand_over, killed, see};
+use super::queue::{Queue, Waiting};
+use crate::failpoint::fallible;
 use crate::ports::executor::{StepEnded, StepError};
 
 /// How often executions that are not our children are looked at: an end is a hint, so a second is soon enough.
@@ -45,8 +47,15 @@ impl Places {
     pub fn fill(self: &Arc<Self>) {
         loop {
             let next = self.queue().next();
-            let Some((path, _)) = next else { return };
-            match self.spawn(&path) {
+            let Some(Waiting { path, secrets, .. }) = next else {
+                return;
+            };
+            // A panic here must not keep the place, or the run could never be stopped.
+            let begin = || hand_over(&path, &secrets).and_then(|()| self.spawn(&path));
+            let spawned = catch_unwind(AssertUnwindSafe(begin));
+            match spawned
+                .unwrap_or_else(|_| Err(io::Error::other("the executor met a bug in itself; its log says where")))
+            {
                 Ok(child) => drop(tokio::spawn(self.clone().wait_for(child, path))),
                 Err(why) => {
                     let error = StepError::passing("StartFailed", format!("failed to start the step: {why}"));
@@ -76,7 +85,9 @@ impl Places {
                 command.env(name, value);
             }
         }
-        command.spawn()
+        let child = command.spawn()?;
+        fallible("executor.after_spawn")?;
+        Ok(child)
     }
 
     async fn wait_for(self: Arc<Self>, mut child: Child, path: PathBuf) {

@@ -4,6 +4,15 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use crate::ports::executor::StepKey;
+use crate::ports::secrets::StepSecrets;
+
+/// An execution in the line. What it may use stays in memory until it starts.
+#[derive(Debug)]
+pub struct Waiting {
+    pub path: PathBuf,
+    pub key: StepKey,
+    pub secrets: StepSecrets,
+}
 
 /// An execution that has a place.
 #[derive(Clone, Debug)]
@@ -17,7 +26,7 @@ pub struct Running {
 #[derive(Debug)]
 pub struct Queue {
     places: usize,
-    waiting: VecDeque<(PathBuf, StepKey)>,
+    waiting: VecDeque<Waiting>,
     running: HashMap<PathBuf, Running>,
 }
 
@@ -38,12 +47,12 @@ impl Queue {
 
     /// Whether it waits for a place.
     pub fn is_waiting(&self, path: &Path) -> bool {
-        self.waiting.iter().any(|(waiting, _)| waiting == path)
+        self.waiting.iter().any(|waiting| waiting.path == path)
     }
 
     /// Lines up an execution.
-    pub fn push(&mut self, path: PathBuf, key: StepKey) {
-        self.waiting.push_back((path, key));
+    pub fn push(&mut self, waiting: Waiting) {
+        self.waiting.push_back(waiting);
     }
 
     /// Takes up one that an earlier controller started; it counts, even above the number of places.
@@ -52,19 +61,14 @@ impl Queue {
     }
 
     /// Gives the next waiting one a place if one is free.
-    pub fn next(&mut self) -> Option<(PathBuf, StepKey)> {
+    pub fn next(&mut self) -> Option<Waiting> {
         if self.running.len() >= self.places {
             return None;
         }
-        let (path, key) = self.waiting.pop_front()?;
-        self.running.insert(
-            path.clone(),
-            Running {
-                key: key.clone(),
-                ours: true,
-            },
-        );
-        Some((path, key))
+        let next = self.waiting.pop_front()?;
+        let key = next.key.clone();
+        self.running.insert(next.path.clone(), Running { key, ours: true });
+        Some(next)
     }
 
     /// Frees the place; whose it was.
@@ -90,13 +94,10 @@ impl Queue {
 
     /// Takes the waiting ones of a run out of the line.
     pub fn withdraw(&mut self, run_uid: &str) -> Vec<PathBuf> {
-        let (gone, kept) = self
-            .waiting
-            .drain(..)
-            .partition(|(_, key): &(PathBuf, StepKey)| key.run_uid == run_uid);
-        self.waiting = kept;
-        let gone: VecDeque<(PathBuf, StepKey)> = gone;
-        gone.into_iter().map(|(path, _)| path).collect()
+        let of_run = |waiting: &Waiting| waiting.key.run_uid == run_uid;
+        let (gone, kept): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(of_run);
+        self.waiting = kept.into();
+        gone.into_iter().map(|waiting| waiting.path).collect()
     }
 
     /// Whether anything of the run has a place.
@@ -122,28 +123,36 @@ mod tests {
         }
     }
 
+    fn waiting(name: &str) -> Waiting {
+        Waiting {
+            path: format!("/{name}").into(),
+            key: key(name),
+            secrets: StepSecrets::default(),
+        }
+    }
+
     #[test]
     fn places_are_given_in_order_and_adopted_ones_count() {
         let mut queue = Queue::new(2);
         queue.adopt("/old".into(), key("old"));
         for name in ["a", "b"] {
-            queue.push(format!("/{name}").into(), key(name));
+            queue.push(waiting(name));
         }
-        assert_eq!(queue.next().map(|n| n.0), Some("/a".into()));
-        assert_eq!(queue.next().map(|n| n.0), None);
+        assert_eq!(queue.next().map(|n| n.path), Some("/a".into()));
+        assert_eq!(queue.next().map(|n| n.path), None);
         assert!(queue.is_waiting(Path::new("/b")) && queue.knows(Path::new("/old")));
         assert_eq!(queue.finish(Path::new("/old")).map(|k| k.run), Some("old".into()));
-        assert_eq!(queue.next().map(|n| n.0), Some("/b".into()));
+        assert_eq!(queue.next().map(|n| n.path), Some("/b".into()));
     }
 
     #[test]
     fn a_run_that_stops_leaves_the_line() {
         let mut queue = Queue::new(1);
         for name in ["a", "b"] {
-            queue.push(format!("/{name}").into(), key(name));
+            queue.push(waiting(name));
         }
         assert_eq!(queue.withdraw("a"), [PathBuf::from("/a")]);
-        assert_eq!(queue.next().map(|n| n.0), Some("/b".into()));
+        assert_eq!(queue.next().map(|n| n.path), Some("/b".into()));
         assert!(queue.runs_any_of("b") && !queue.runs_any_of("a"));
     }
 }

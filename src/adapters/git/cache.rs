@@ -1,4 +1,4 @@
-//! One bare copy of a repository per (namespace, URL), from which workspaces are cloned. Its refs live below
+//! One bare copy of a repository per (namespace, URL, credential), from which workspaces are cloned. Its refs live below
 //! `refs/remotes/origin/`, so that pruning never touches a workspace's branch. Nothing an agent wrote gets in here.
 
 use std::ffi::OsString;
@@ -8,31 +8,34 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
+use super::access::Access;
 use super::call::GitCall;
 use super::location::{Remote, locate};
+use super::remote_failure::Attempt;
 use crate::kernel::repo_url::normalise;
 use crate::ports::executor::StepError;
-use crate::ports::workspaces::GitRules;
+use crate::ports::secrets::StepSecrets;
+use crate::ports::workspaces::{GitRules, RepoPlan};
 
 /// A cache on disk.
 pub struct Cache<'a> {
     git_dir: PathBuf,
     lock: PathBuf,
-    url: String,
+    repo: &'a RepoPlan,
     remote: Remote,
     rules: &'a GitRules,
 }
 
 impl<'a> Cache<'a> {
     /// The cache of that repository; nothing is read or made yet, but the URL is judged.
-    pub fn of(root: &Path, namespace: &str, url: &str, rules: &'a GitRules) -> Result<Self, StepError> {
-        let remote = locate(url, rules)?;
-        let digest = hex::encode(Sha256::digest(format!("{namespace}\n{}", normalise(url))));
-        let key = &digest[..32];
+    pub fn of(root: &Path, namespace: &str, repo: &'a RepoPlan, rules: &'a GitRules) -> Result<Self, StepError> {
+        let remote = locate(&repo.url, rules)?;
+        let credential = repo.credential.as_deref().unwrap_or_default();
+        let key = format!("{}{}", family_of(namespace, &repo.url), digest(credential, 8));
         Ok(Self {
-            git_dir: root.join(key),
+            git_dir: root.join(&key),
             lock: root.join(format!("{key}.lock")),
-            url: url.to_owned(),
+            repo,
             remote,
             rules,
         })
@@ -43,11 +46,38 @@ impl<'a> Cache<'a> {
         &self.remote
     }
 
-    /// Brings the cache up to date. Waits for whoever else works on it; the deadline of that one bounds the wait.
-    pub fn fetch(&self) -> Result<(), StepError> {
+    /// Brings the cache up to date, with the Run's own credential: what is in the cache helps nobody whom the remote
+    /// refuses. Waits for whoever else works on it; the deadline of that one bounds the wait.
+    pub fn fetch(&self, secrets: &StepSecrets) -> Result<(), StepError> {
+        let credential = secrets.of(&self.repo.name);
+        if self.repo.credential.is_some() != credential.is_some() {
+            let why = format!(
+                "the step was not given what opens \"{}\"; it is tried again",
+                self.repo.url
+            );
+            return Err(StepError::passing("SecretNotFound", why));
+        }
+        let access = Access::to(&self.remote, credential)?;
         let _lock = self.lock()?;
         self.make()?;
-        self.call(Some(self.remote.protocol))
+        self.drop_leftovers();
+        let fetched = self.fetch_with(&access);
+        if let Err(error) = &fetched {
+            self.drop_leftovers();
+            if error.reason == "RepoTooLarge" {
+                let _ = std::fs::remove_dir_all(&self.git_dir);
+            }
+        }
+        let attempt = Attempt {
+            url: &self.repo.url,
+            credential,
+        };
+        fetched.map_err(|error| attempt.explain(error))
+    }
+
+    fn fetch_with(&self, access: &Access) -> Result<(), StepError> {
+        let call = access.given_to(self.call(Some(self.remote.protocol)));
+        call.bounded(&self.git_dir, self.rules)
             .args(&[
                 "fetch",
                 "--quiet",
@@ -60,14 +90,18 @@ impl<'a> Cache<'a> {
             .operands([self.remote.address.as_str()])
             .operands(["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"])
             .line()
-            .map_err(|e| match e.reason.as_str() {
-                "GitFailed" => StepError::passing(
-                    "FetchFailed",
-                    format!("failed to fetch \"{}\": {}", self.url, e.message),
-                ),
-                _ => e,
-            })?;
-        Ok(())
+            .map(drop)
+    }
+
+    /// Removes what a fetch that was killed left half received; git itself would keep it for ever. Under the lock.
+    fn drop_leftovers(&self) {
+        let objects = self.git_dir.join("objects");
+        let folders = std::fs::read_dir(&objects).into_iter().flatten().flatten();
+        for entry in folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten()) {
+            if entry.file_name().to_string_lossy().starts_with("tmp_") {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// The commit at the tip of a branch.
@@ -128,7 +162,7 @@ impl<'a> Cache<'a> {
                 .operands(values)
                 .line()
         };
-        configure(&["--replace-all"], &["remote.origin.url", &self.url])?;
+        configure(&["--replace-all"], &["remote.origin.url", &self.repo.url])?;
         configure(
             &["--replace-all"],
             &["remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"],
@@ -137,6 +171,7 @@ impl<'a> Cache<'a> {
             .git_dir(&git_dir)
             .env("GIT_WORK_TREE", target)
             .within(target)
+            .bounded(target, self.rules)
             .args(&["checkout", "--quiet", "--no-track", "-B"])
             .operands([branch, commit])
             .args(&["--"])
@@ -154,7 +189,7 @@ impl<'a> Cache<'a> {
     }
 
     fn lock(&self) -> Result<File, StepError> {
-        let what = format!("lock the cache of \"{}\"", self.url);
+        let what = format!("lock the cache of \"{}\"", self.repo.url);
         if let Some(root) = self.lock.parent() {
             std::fs::create_dir_all(root).map_err(StepError::io(&what))?;
         }
@@ -173,7 +208,7 @@ impl<'a> Cache<'a> {
         if self.git_dir.join("config").is_file() {
             return Ok(());
         }
-        let what = format!("make the cache of \"{}\"", self.url);
+        let what = format!("make the cache of \"{}\"", self.repo.url);
         let half = self.git_dir.with_extension("new");
         for leftover in [&half, &self.git_dir] {
             match std::fs::remove_dir_all(leftover) {
@@ -194,6 +229,17 @@ impl<'a> Cache<'a> {
             .line()?;
         std::fs::rename(&half, &self.git_dir).map_err(StepError::io(&what))
     }
+}
+
+/// How the names of a repository's caches begin; what follows tells credentials apart.
+pub fn family_of(namespace: &str, url: &str) -> String {
+    digest(&format!("{namespace}\n{}", normalise(url)), 24)
+}
+
+fn digest(text: &str, digits: usize) -> String {
+    let mut digest = hex::encode(Sha256::digest(text));
+    digest.truncate(digits);
+    digest
 }
 
 /// Whether the name can be put into a ref without meaning anything else to git.

@@ -4,14 +4,15 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::bounds::{Bounds, Passed, bytes_below};
 use super::{COMMITTER_EMAIL, COMMITTER_NAME};
 use crate::ports::executor::StepError;
 use crate::ports::workspaces::GitRules;
@@ -41,6 +42,9 @@ const OPTIONS: &[&str] = &[
     "fetch.recurseSubmodules=false",
     "gc.auto=0",
     "http.followRedirects=false",
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=120",
+    "http.sslVerify=true",
     "maintenance.auto=false",
     "protocol.allow=never",
     "safe.directory=*",
@@ -51,7 +55,7 @@ const OPTIONS: &[&str] = &[
 pub struct GitCall {
     command: Command,
     words: Vec<String>,
-    timeout: Duration,
+    bounds: Bounds,
     input: Option<Vec<u8>>,
     accepted: &'static [i32],
 }
@@ -77,10 +81,8 @@ impl GitCall {
             ("GIT_NO_REPLACE_OBJECTS", "1"),
             ("GIT_OPTIONAL_LOCKS", "0"),
             ("GIT_PAGER", "cat"),
-            (
-                "GIT_SSH_COMMAND",
-                "ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=15",
-            ),
+            // Nobody gets anywhere over ssh but with what `access` says.
+            ("GIT_SSH_COMMAND", "false"),
             ("GIT_TERMINAL_PROMPT", "0"),
             ("HOME", "/nonexistent"),
             ("LC_ALL", "C"),
@@ -94,11 +96,14 @@ impl GitCall {
         if let Some(protocol) = protocol {
             command.args(["-c", &format!("protocol.{protocol}.allow=always")]);
         }
-        let timeout = Duration::from_secs(rules.timeout_seconds.max(1));
+        let bounds = Bounds {
+            timeout: Duration::from_secs(rules.timeout_seconds.max(1)),
+            disk: None,
+        };
         Self {
             command,
             words: Vec::new(),
-            timeout,
+            bounds,
             input: None,
             accepted: &[0],
         }
@@ -131,6 +136,13 @@ impl GitCall {
     /// Arguments that came from outside. Callers put them behind `--` or check their form.
     pub fn operands(mut self, operands: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.command.args(operands.into_iter().map(Into::into));
+        self
+    }
+
+    /// Bounds what the call may put into a folder, and its memory with it: for what comes from somebody else.
+    pub fn bounded(mut self, folder: &Path, rules: &GitRules) -> Self {
+        let most = rules.max_repo_bytes;
+        self.bounds.disk = (most > 0).then(|| (folder.to_owned(), most));
         self
     }
 
@@ -183,11 +195,18 @@ impl GitCall {
             .command
             .spawn()
             .map_err(StepError::io("start git (is it installed and on the PATH?)"))?;
-        let ended = attend(&mut child, self.timeout, self.input.take(), consume);
+        let ended = attend(&mut child, &self.bounds, self.input.take(), consume);
+        let large = |(folder, most): &(PathBuf, u64)| bytes_below(folder, *most) > *most;
         match (ended.code, ended.consumed) {
+            _ if ended.passed == Some(Passed::Disk) || self.bounds.disk.as_ref().is_some_and(large) => {
+                let most = self.bounds.disk.map_or(0, |(_, most)| most);
+                let why = format!("git {name} was ended at {most} bytes on disk (--git-max-repo-bytes)");
+                Err(StepError::lasting("RepoTooLarge", why))
+            }
             (Some(code), Ok(value)) if self.accepted.contains(&code) => Ok((code, value)),
-            _ if ended.timed_out => {
-                let why = format!("git {name} took longer than {} s and was ended", self.timeout.as_secs());
+            _ if ended.passed == Some(Passed::Time) => {
+                let limit = self.bounds.timeout.as_secs();
+                let why = format!("git {name} took longer than {limit} s and was ended (--git-timeout)");
                 Err(StepError::passing("GitTimedOut", why))
             }
             (_, Err(error)) => Err(error),
@@ -207,36 +226,32 @@ struct Ended<T> {
     code: Option<i32>,
     consumed: Result<T, StepError>,
     messages: Vec<u8>,
-    timed_out: bool,
+    passed: Option<Passed>,
 }
 
 /// Feeds, reads and reaps the child. The group is only signalled while its leader is not reaped, so that the number
 /// cannot mean somebody else.
 fn attend<T>(
     child: &mut Child,
-    timeout: Duration,
+    bounds: &Bounds,
     input: Option<Vec<u8>>,
     consume: impl FnOnce(&mut dyn BufRead) -> Result<T, StepError>,
 ) -> Ended<T> {
     let group = Pid::from_child(child);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let limited = bounds.limit_memory(group);
     let (over, wait_for_end) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        let deadline = scope.spawn(move || {
-            let timed_out = wait_for_end.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout);
-            if timed_out {
-                end_group(group);
-            }
-            timed_out
-        });
+        let guard = scope.spawn(move || bounds.keep(&wait_for_end, group));
         scope.spawn(move || match (stdin, input) {
             (Some(mut pipe), Some(bytes)) => drop(pipe.write_all(&bytes)),
             (pipe, _) => drop(pipe),
         });
         let messages = scope.spawn(move || stderr.map(read_messages).unwrap_or_default());
-        let consumed = match stdout {
-            Some(pipe) => consume(&mut BufReader::with_capacity(64 * 1024, pipe)),
-            None => consume(&mut std::io::empty()),
+        let consumed = match (limited, stdout) {
+            (Err(e), _) => Err(StepError::io("bound git's memory")(e)),
+            (Ok(()), Some(pipe)) => consume(&mut BufReader::with_capacity(64 * 1024, pipe)),
+            (Ok(()), None) => consume(&mut std::io::empty()),
         };
         if consumed.is_err() {
             end_group(group);
@@ -244,7 +259,7 @@ fn attend<T>(
         let awaited =
             rustix::io::retry_on_intr(|| waitid(WaitId::Pid(group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
         drop(over);
-        let timed_out = deadline.join().unwrap_or(true);
+        let passed = guard.join().unwrap_or(Some(Passed::Time));
         if awaited.is_ok() {
             end_group(group);
         }
@@ -253,7 +268,7 @@ fn attend<T>(
             code,
             consumed,
             messages: messages.join().unwrap_or_default(),
-            timed_out,
+            passed,
         }
     })
 }
@@ -343,5 +358,21 @@ mod tests {
             .unwrap();
         assert!(!seen.contains("CARGO"), "{seen}");
         assert!(seen.contains("HOME=/nonexistent"));
+    }
+
+    #[test]
+    fn what_others_feed_may_not_take_all_memory() {
+        let scratch = tempfile::tempdir().unwrap();
+        let rules = GitRules {
+            max_repo_bytes: 1 << 20,
+            ..rules(20)
+        };
+        let limits = GitCall::new(&rules, None)
+            .bounded(scratch.path(), &rules)
+            .args(&["-c", "alias.limits=!cat /proc/self/limits", "limits"])
+            .line()
+            .unwrap();
+        let data = limits.lines().find(|line| line.starts_with("Max data size")).unwrap();
+        assert!(data.contains("2147483648"), "{data}");
     }
 }

@@ -18,16 +18,21 @@ mod code {
     pub const NOTADB: i32 = 26;
 }
 
+const DAMAGED: &str = "the file is damaged (`metawsm db verify` says where): move the file away together with its -wal and \
+-shm, or restore a backup; without it history is rebuilt from the cluster and from Redis";
+
 /// What is wrong and what helps.
 pub fn words(error: &sqlx::Error) -> JournalError {
     let advice = match primary_code(error) {
         Some(code::BUSY | code::LOCKED) => "another process keeps the database locked",
         Some(code::READONLY) => "the database is read-only: check the mount and who owns the file",
         Some(code::IOERR) => "the disk does not answer",
-        Some(code::CORRUPT) => "the file is damaged: run `metawsm db verify`, restore a backup or remove the file",
+        Some(code::CORRUPT) => DAMAGED,
         Some(code::FULL) => "no room is left on the disk",
         Some(code::CANTOPEN) => "the database cannot be opened: check the folder and who may write there",
-        Some(code::NOTADB) => "the file is not a SQLite database",
+        Some(code::NOTADB) => {
+            "the file is not a SQLite database: move the file away or restore a backup; without it history is rebuilt from the cluster and from Redis"
+        }
         _ => return JournalError(error.to_string()),
     };
     JournalError(format!("{advice} ({error})"))

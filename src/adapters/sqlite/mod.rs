@@ -5,6 +5,7 @@ mod adopt;
 mod chain;
 mod event_row;
 mod failure;
+mod identity;
 mod log;
 mod open;
 mod read;
@@ -21,6 +22,7 @@ use sqlx::SqlitePool;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::failure::words;
+use self::identity::FileIdentity;
 use self::writer::{Answer, Change, Command, Writer};
 use crate::ports::clock::Clock;
 use crate::ports::journal::{Journal, JournalError, Record, Recorded, Vanished};
@@ -29,6 +31,7 @@ use crate::ports::read_model::{AuditFilter, AuditLine, ReadModel, Verdict};
 
 /// The history, open for writing. One per process and file.
 pub struct History {
+    identity: FileIdentity,
     commands: mpsc::Sender<Command>,
     readers: HistoryReader,
     appended: Arc<Notify>,
@@ -59,6 +62,7 @@ impl History {
         };
         tokio::spawn(writer.work(queue));
         Ok(Self {
+            identity: FileIdentity::of(path),
             commands,
             readers,
             appended,
@@ -73,6 +77,16 @@ impl History {
         // Readers first: only a last connection that may write folds the write-ahead log into the file.
         self.readers.pool.close().await;
         self.ask(Command::Close).await
+    }
+
+    /// Resolves once nothing can be recorded any more: closed, or the writer came to an unplanned end.
+    pub async fn ended(&self) {
+        self.commands.closed().await;
+    }
+
+    /// Returns once the file that was opened is not at its place any more: what is written from then on is lost.
+    pub async fn until_moved(&self) {
+        self.identity.until_moved().await;
     }
 
     async fn change<T>(&self, change: impl FnOnce(Answer<T>) -> Change) -> Result<T, JournalError> {

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use sqlx::SqlitePool;
+use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::failure::{may_be_one_record, words};
 use super::record::{GroupOutcome, check, write_group};
 use super::{adopt, log};
+use crate::failpoint::{Asked, fallible};
 use crate::ports::clock::Clock;
 use crate::ports::journal::{JournalError, Record, Recorded};
 use crate::ports::outbox::{LogIdentity, StreamPosition, WindowEvent};
@@ -16,6 +17,8 @@ use crate::ports::outbox::{LogIdentity, StreamPosition, WindowEvent};
 /// The most records in one transaction: enough to share a flush, and few enough that even objects of the largest size
 /// that etcd takes fit into memory together.
 const GROUP: usize = 64;
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// How many callers may wait for their turn before the next ones wait for a place.
 pub const QUEUE: usize = 1024;
@@ -120,13 +123,27 @@ impl Writer {
         }
     }
 
+    /// Where the disk is full or fails, SQLite ends a transaction by itself; sqlx goes on counting it as open and would
+    /// never begin another one. Such a connection is given up for a new one.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        match self.pool.begin_with(BEGIN).await {
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.pool.acquire().await?.close().await?;
+                self.pool.begin_with(BEGIN).await
+            }
+            begun => begun,
+        }
+    }
+
     async fn commit(&self, records: &[&Record]) -> Result<Vec<Recorded>, sqlx::Error> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let GroupOutcome { answers, appended } = write_group(&mut transaction, records, self.clock.now()).await?;
+        fallible("sqlite.before_commit").map_err(asked)?;
         transaction.commit().await?;
         if appended {
             self.appended.notify_one();
         }
+        fallible("sqlite.after_commit").map_err(asked)?;
         Ok(answers)
     }
 
@@ -140,28 +157,39 @@ impl Writer {
     }
 
     async fn begin_log(&self, after_ms: i64) -> Result<LogIdentity, sqlx::Error> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let identity = log::begin_log(&mut transaction, after_ms, self.clock.now()).await?;
-        transaction.commit().await.map(|()| identity)
+        finish(transaction).await.map(|()| identity)
     }
 
     async fn mark_sent(&self, last: StreamPosition) -> Result<(), sqlx::Error> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         log::mark_sent(&mut transaction, last).await?;
-        transaction.commit().await
+        finish(transaction).await
     }
 
     async fn rewind(&self, after: Option<StreamPosition>) -> Result<i64, sqlx::Error> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let unsent = log::rewind(&mut transaction, after).await?;
-        transaction.commit().await.map(|()| unsent)
+        finish(transaction).await.map(|()| unsent)
     }
 
     async fn adopt(&self, events: &[WindowEvent]) -> Result<u64, sqlx::Error> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let fresh = adopt::adopt(&mut transaction, events, self.clock.now()).await?;
-        transaction.commit().await.map(|()| fresh)
+        finish(transaction).await.map(|()| fresh)
     }
+}
+
+/// Commits what is no record.
+async fn finish(transaction: Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
+    fallible("sqlite.before_change").map_err(asked)?;
+    transaction.commit().await?;
+    fallible("sqlite.after_change").map_err(asked)
+}
+
+fn asked(asked: Asked) -> sqlx::Error {
+    sqlx::Error::Io(asked.into())
 }
 
 fn reply<T>(answer: Answer<T>, result: Result<T, sqlx::Error>) {
@@ -286,6 +314,15 @@ mod tests {
             .await
             .unwrap();
         assert_eq!((count, last), (101, 101), "no number was burned");
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_the_database_ended_by_itself_keeps_nobody_from_the_next() {
+        let stage = Stage::new().await;
+        let mut torn = stage.pool.begin_with(BEGIN).await.unwrap();
+        sqlx::raw_sql("ROLLBACK").execute(&mut *torn).await.unwrap();
+        drop(torn);
+        stage.record("after").await.unwrap();
     }
 
     #[tokio::test]

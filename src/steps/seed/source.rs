@@ -13,6 +13,7 @@ use crate::adapters::git::cache::Cache;
 use crate::adapters::git::call::GitCall;
 use crate::adapters::nofollow::{Folder, Kind};
 use crate::ports::executor::StepError;
+use crate::ports::secrets::StepSecrets;
 use crate::ports::workspaces::{SeedPlan, SeedSource};
 
 /// Longest target of a symbolic link that is read, as on Linux.
@@ -43,11 +44,11 @@ pub enum Source<'a> {
 
 impl<'a> Source<'a> {
     /// Opens the source: fetches the cache and lists the commit, or opens the folder.
-    pub fn open(plan: &'a SeedPlan, docs: &Path) -> Result<Self, StepError> {
-        let cache = Cache::of(&plan.cache_root, &plan.namespace, &plan.home.url, &plan.rules)?;
+    pub fn open(plan: &'a SeedPlan, docs: &Path, secrets: &StepSecrets) -> Result<Self, StepError> {
+        let cache = Cache::of(&plan.cache_root, &plan.namespace, &plan.home, &plan.rules)?;
         match &plan.source {
             SeedSource::Commit { git_ref } => {
-                cache.fetch()?;
+                cache.fetch(secrets)?;
                 let commit = cache.resolve(git_ref)?.ok_or_else(|| {
                     let why = format!(
                         "the doc home {} has no branch, tag or commit \"{git_ref}\"",

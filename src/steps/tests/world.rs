@@ -77,6 +77,7 @@ impl World {
             allowed_hosts: vec![],
             local_roots: vec![self.root.join("repos")],
             timeout_seconds: 60,
+            max_repo_bytes: 0,
         }
     }
 
@@ -85,6 +86,7 @@ impl World {
             name: "home".into(),
             url: self.home().to_str().unwrap().into(),
             base_branch: "main".into(),
+            credential: None,
         }
     }
 

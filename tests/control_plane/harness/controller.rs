@@ -136,9 +136,27 @@ impl Controller {
         );
     }
 
+    /// The process while there is one.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
     /// Whether the process ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.process.as_mut().is_none_or(|p| p.try_wait().unwrap().is_some())
+    }
+
+    /// Waits until the process ends by itself; how.
+    pub async fn until_ended(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("it runs");
+        let look = async || process.try_wait().unwrap();
+        within(Duration::from_secs(60), "the controller ends by itself", look).await
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(self.process.as_ref().expect("it runs"));
+        kill_process(pid, signal).unwrap();
     }
 
     /// What an address answers: status and body. `None` while nobody answers.

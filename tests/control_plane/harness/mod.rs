@@ -8,6 +8,7 @@ pub mod history;
 pub mod kstatus;
 pub mod leftovers;
 pub mod manifests;
+pub mod plane;
 pub mod polling;
 pub mod redis;
 pub mod repositories;

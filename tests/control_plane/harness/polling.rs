@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// What a whole story may take from one step to the next on two busy cores.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// How often it is looked again: often enough that nobody waits, seldom enough to leave the cores to the others.
 const GLANCE: Duration = Duration::from_millis(60);
 

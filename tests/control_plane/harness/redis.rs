@@ -124,7 +124,30 @@ impl Server {
         .await;
     }
 
-    /// Kills it; all it held is lost.
+    /// Runs one command on it; it must succeed.
+    pub async fn tell(&self, line: &[&str]) {
+        self.tell_with("", line).await;
+    }
+
+    /// As [`Self::tell`], with a password.
+    pub async fn tell_with(&self, password: &str, line: &[&str]) {
+        let mut connection = Client::open(self.url().replace("://", &format!("://:{password}@")))
+            .unwrap()
+            .get_multiplexed_async_connection()
+            .await
+            .expect("Redis answers");
+        let mut command = redis::cmd(line[0]);
+        command.arg(&line[1..]);
+        command.query_async::<redis::Value>(&mut connection).await.unwrap();
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(self.process.as_ref().expect("it runs"));
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Kills it; all it held is lost but what it was told to save.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();

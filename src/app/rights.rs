@@ -1,0 +1,83 @@
+//! Keeps readiness honest about what the API server lets us do. The list below is what a ClusterRole must grant.
+
+use std::time::Duration;
+
+use kube::Client;
+use tracing::{debug, info, warn};
+
+use super::Ground;
+use crate::controller::rights::{Right, missing};
+use crate::tasks::Tasks;
+
+/// How often rights are asked for; and how often while some are missing, so that giving them back soon shows.
+const CHECK: Duration = Duration::from_secs(30);
+const CHECK_MISSING: Duration = Duration::from_secs(3);
+
+const OURS: &str = "metawsm.dev";
+
+/// What the controller does in the namespaces that it works in.
+const WORK: [(&str, &str, &[&str]); 5] = [
+    (OURS, "runs", &["get", "list", "watch", "patch"]),
+    (OURS, "runs/status", &["patch"]),
+    (
+        OURS,
+        "tickettopologies",
+        &["list", "watch", "create", "patch", "delete"],
+    ),
+    (OURS, "tickettopologies/status", &["patch"]),
+    ("events.k8s.io", "events", &["create", "patch"]),
+];
+/// What it does in the namespace of its Lease.
+const LEASE: [(&str, &str, &[&str]); 1] = [("coordination.k8s.io", "leases", &["get", "create", "update"])];
+
+fn rights(namespace: Option<&str>, lease: &str) -> Vec<Right> {
+    let mut all = Vec::new();
+    for (granted, within) in [(&WORK[..], namespace), (&LEASE[..], Some(lease))] {
+        for &(group, resource, verbs) in granted {
+            for &verb in verbs {
+                all.push(Right {
+                    group,
+                    resource,
+                    verb,
+                    namespace: within.map(str::to_owned),
+                });
+            }
+        }
+    }
+    all
+}
+
+/// Asks again and again, and tells readiness.
+pub fn watch_rights(ground: &Ground, tasks: &mut Tasks, client: Client) {
+    let wanted = rights(ground.args.namespace.as_deref(), &ground.args.lease_namespace);
+    let (readiness, stop) = (ground.readiness.clone(), ground.stop.clone());
+    tasks.spawn("rights", async move {
+        let mut known = Vec::new();
+        while !stop.is_cancelled() {
+            let asked = tokio::select! {
+                asked = missing(&client, &wanted) => asked,
+                () = stop.cancelled() => return,
+            };
+            match asked {
+                Ok(now) if now == known => {}
+                Ok(now) => {
+                    if now.is_empty() {
+                        info!("all rights are there");
+                    } else {
+                        warn!(
+                            missing = now.join(", "),
+                            "rights are missing: see manifests of this version"
+                        );
+                    }
+                    known = now;
+                }
+                Err(error) => debug!(%error, "rights could not be asked for"),
+            }
+            readiness.lacks("rights", &known);
+            tokio::select! {
+                () = tokio::time::sleep(if known.is_empty() { CHECK } else { CHECK_MISSING }) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    });
+}

@@ -1,0 +1,114 @@
+//! What lies on the disk, and who is alive. Pure but for measuring.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::adapters::disk;
+use crate::adapters::nofollow::Folder;
+
+/// What something is to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A workspace with our marker.
+    Workspace {
+        namespace: String,
+        run: String,
+        ticket: String,
+        owner: String,
+    },
+    /// What a removal left that was interrupted.
+    HalfRemoved { namespace: String, run: String },
+    /// Anything below `.orphans`.
+    SetAside,
+    /// The caches' folder of one repository.
+    Cache { key: String },
+    /// The executions of a Run's steps.
+    Steps { uid: String },
+    /// Not ours: no marker.
+    Foreign,
+}
+
+impl Kind {
+    /// The word in logs and metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Workspace { .. } => "workspace",
+            Self::HalfRemoved { .. } => "half_removed",
+            Self::SetAside => "set_aside",
+            Self::Cache { .. } => "cache",
+            Self::Steps { .. } => "steps",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// One thing that lies there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub kind: Kind,
+    pub path: PathBuf,
+}
+
+impl Found {
+    /// Tells it from everything else; another owner's folder at the same place is another thing.
+    pub fn id(&self) -> String {
+        let owner = match &self.kind {
+            Kind::Workspace { owner, .. } => owner,
+            Kind::HalfRemoved { .. } | Kind::SetAside | Kind::Cache { .. } | Kind::Steps { .. } | Kind::Foreign => "",
+        };
+        format!("{} {} {owner}", self.kind.word(), self.path.display())
+    }
+
+    /// The room it takes; 0 where that cannot be seen, and for what is no folder.
+    pub fn measure(&self) -> u64 {
+        let (Some(above), Some(name)) = (self.path.parent(), self.path.file_name()) else {
+            return 0;
+        };
+        let folder = Folder::open_trusted(above).and_then(|above| above.folder(name));
+        folder
+            .and_then(|folder| disk::used_by(&folder))
+            .map_or(0, |usage| usage.bytes)
+    }
+}
+
+/// Who is alive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Living {
+    /// The uids of all Runs, readable or not.
+    pub runs: BTreeSet<String>,
+    /// `(namespace, run, ticket)` of every workspace that a Run has or may make.
+    pub workspaces: BTreeSet<(String, String, String)>,
+    /// `(namespace, run)` of Runs that cannot be read: whatever lies below may be theirs.
+    pub unreadable: BTreeSet<(String, String)>,
+    /// The caches that Runs need: how their names begin, whatever credential opens them.
+    pub caches: BTreeSet<String>,
+}
+
+impl Living {
+    /// Whether somebody alive needs it, or may.
+    pub fn needs(&self, found: &Found) -> bool {
+        match &found.kind {
+            Kind::Workspace {
+                namespace,
+                run,
+                ticket,
+                owner,
+            } => {
+                let place = (namespace.clone(), run.clone(), ticket.clone());
+                self.runs.contains(owner)
+                    || self.workspaces.contains(&place)
+                    || self.unreadable.contains(&(namespace.clone(), run.clone()))
+            }
+            Kind::HalfRemoved { namespace, run } => {
+                let place = |w: &(String, String, String)| w.0 == *namespace && w.1 == *run;
+                self.unreadable.contains(&(namespace.clone(), run.clone())) || self.workspaces.iter().any(place)
+            }
+            // A Run that cannot be read may need any cache.
+            Kind::Cache { key } => {
+                self.caches.iter().any(|family| key.starts_with(family)) || !self.unreadable.is_empty()
+            }
+            Kind::Steps { uid } => self.runs.contains(uid),
+            Kind::SetAside | Kind::Foreign => false,
+        }
+    }
+}

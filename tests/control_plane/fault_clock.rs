@@ -1,0 +1,80 @@
+//! The wall clock jumps two days ahead and two days back under a running controller (libfaketime; skipped without it).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::fault_road::over;
+use crate::harness::cluster::variable;
+use crate::harness::history::{audit_of, verify};
+use crate::harness::kstatus::{Verdict, verdict};
+use crate::harness::manifests::run;
+use crate::harness::polling::within;
+use crate::harness::stage::Stage;
+use crate::road::{Road, Script};
+
+fn library() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?.filter_map(|e| Some(e.ok()?.path()));
+    folders
+        .map(|f| f.join("faketime/libfaketimeMT.so.1"))
+        .find(|f| f.exists())
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_neither_loses_the_lease_nor_turns_history_around() {
+    let Some(library) = library() else {
+        println!("skipped: install the package 'faketime' to let the clock jump");
+        return;
+    };
+    let stage = Stage::new().await;
+    let docs = stage.repository("docs");
+    for n in 0..3 {
+        docs.ticket(&format!("A-{n}"));
+    }
+    docs.commit("Write");
+    let road = Road::to(&variable("KUBECONFIG"), Script::clean()).await;
+    let time = tempfile::NamedTempFile::new().unwrap();
+    let set = |offset: &str| std::fs::write(time.path(), offset).unwrap();
+    set("+0");
+    let mut controller = over(&road, &stage)
+        .with("LD_PRELOAD", library)
+        .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .with("FAKETIME_NO_CACHE", "1")
+        .with("FAKETIME_TIMESTAMP_FILE", time.path())
+        .lead()
+        .await;
+    for (n, offset) in ["+0", "+2d", "-2d"].into_iter().enumerate() {
+        set(offset);
+        let name = format!("run-{n}");
+        stage
+            .create(&run(&name, &[&format!("A-{n}")], &[("docs", &docs)], json!({})))
+            .await;
+        let ready = async || {
+            let seen = stage.run(&name).await;
+            (!seen["status"].is_null() && verdict(&seen) == Verdict::Current).then_some(())
+        };
+        within(Duration::from_secs(90), &format!("{name} is ready at {offset}"), ready).await;
+        stage.request("run-0", offset).await;
+        stage
+            .until("Run", "run-0", "it answers", |r| {
+                r["status"]["lastHandledRequest"] == offset
+            })
+            .await;
+    }
+    assert!(
+        !controller.has_ended(),
+        "the Lease is judged by a clock that does not jump"
+    );
+    let rows = audit_of(&controller.database(), "Run", "run-0").await;
+    let times: Vec<_> = rows.iter().map(|r| r["at"].as_str().unwrap().to_owned()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert!(
+        times.first().unwrap()[..10] < times.last().unwrap()[..10],
+        "the clock did jump: {times:?}"
+    );
+    controller.terminate().await;
+    verify(&controller.database()).await;
+    let numbers: Vec<_> = stage.streams().all().await.iter().map(|(_, e)| e.sequence).collect();
+    assert_eq!(numbers, (1..).take(numbers.len()).collect::<Vec<_>>());
+}

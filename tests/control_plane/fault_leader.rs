@@ -1,0 +1,71 @@
+//! A leader that stands still for longer than its Lease: another takes over, and the first one writes nothing any more.
+
+use metawsm::kernel::envelope::Envelope;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::harness::controller::Controller;
+use crate::harness::kstatus::Verdict;
+use crate::harness::manifests::run;
+use crate::harness::polling::eventually;
+use crate::harness::redis::{Server, Streams};
+use crate::harness::requests::Requests;
+use crate::harness::stage::Stage;
+
+const LEASE: &str = "4s";
+
+#[tokio::test]
+async fn a_leader_that_stood_still_for_longer_than_its_lease_writes_nothing_and_leaves() {
+    let stage = Stage::new().await;
+    let redis = Server::started().await;
+    let docs = stage.repository("docs");
+    for n in 1..=2 {
+        docs.ticket(&format!("A-{n}"));
+    }
+    docs.commit("Write");
+    let start = |name: &str| {
+        let mut settings = stage.controller(name).with("METAWSM_LEASE_DURATION", LEASE);
+        settings.redis_url = redis.url();
+        settings.start()
+    };
+    let mut first = start("a");
+    first.until_leading().await;
+    stage.create(&run("one", &["A-1"], &[("docs", &docs)], json!({}))).await;
+    stage.until_run_is("one", Verdict::Current).await;
+    let streams = Streams::new(&redis.url(), &format!("{}:", stage.namespace()));
+    let active = |n: usize| {
+        move |e: &[Envelope]| (e.iter().filter(|e| e.event.data["to"] == "Active").count() == n).then_some(())
+    };
+    streams.until("one is active", active(1)).await;
+    // What the first one still has to tell when it is stopped: two is ready, and nobody heard of it.
+    redis.signal(Signal::STOP);
+    stage.create(&run("two", &["A-2"], &[("docs", &docs)], json!({}))).await;
+    stage.until_run_is("two", Verdict::Current).await;
+    first.signal(Signal::STOP);
+    redis.signal(Signal::CONT);
+    let second = start("b");
+    leads(&second).await;
+    streams.until("two is active", active(2)).await;
+    let told = streams.all().await;
+    let requests = Requests::from_now(stage.namespace());
+    let said = first.log().len();
+    first.signal(Signal::CONT);
+    let ended = first.until_ended().await;
+    assert!(!ended.success(), "it says that it did not end well");
+    assert!(first.log()[said..].contains("lost the lease"), "{}", first.log());
+    let writes = requests.map_or(vec![], |r| r.writes());
+    assert_eq!(writes, Vec::<String>::new(), "nothing is written to the API server");
+    let now = streams.all().await;
+    let ids = |all: &[(String, Envelope)]| all.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&now), ids(&told), "nothing is told in Redis");
+    stage.request("one", "again").await;
+    stage
+        .until("Run", "one", "the second answers", |r| {
+            r["status"]["lastHandledRequest"] == "again"
+        })
+        .await;
+}
+
+async fn leads(controller: &Controller) {
+    eventually("the second leads", async || controller.leads().then_some(())).await;
+}

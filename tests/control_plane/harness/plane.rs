@@ -1,0 +1,98 @@
+//! A control plane of one's own, for stories that break what all other tests share.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, ObjectMeta, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use super::cluster::variable;
+use super::stage::Stage;
+
+/// etcd and an API server; stopped with the value.
+pub struct Plane {
+    folder: tempfile::TempDir,
+}
+
+impl Plane {
+    /// Starts one; `None` on a cluster that is not ours to imitate (`USE_CLUSTER=1`).
+    pub async fn start() -> Option<Self> {
+        if std::env::var("USE_CLUSTER").is_ok_and(|v| v == "1") {
+            return None;
+        }
+        let plane = Self {
+            folder: tempfile::Builder::new().prefix("metawsm-plane-").tempdir().unwrap(),
+        };
+        plane.up().await;
+        plane.install_crds().await;
+        Some(plane)
+    }
+
+    /// Starts it again: elsewhere, with another token and the same data.
+    pub async fn up(&self) {
+        self.script("start", &[self.folder.path()]).await;
+    }
+
+    pub async fn down(&self) {
+        self.script("stop", &[self.folder.path()]).await;
+    }
+
+    pub async fn install_crds(&self) {
+        let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+        self.script("install-crds", &[&crds]).await;
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    pub async fn client(&self) -> Client {
+        let read = Kubeconfig::read_from(self.kubeconfig()).unwrap();
+        let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
+        Client::try_from(config.unwrap()).unwrap()
+    }
+
+    /// A story's ground on this plane.
+    pub async fn stage(&self) -> Stage {
+        let mut stage = Stage::new().await;
+        stage.cluster.client = self.client().await;
+        let metadata = ObjectMeta {
+            name: Some(stage.namespace().to_owned()),
+            ..ObjectMeta::default()
+        };
+        let namespace = Namespace {
+            metadata,
+            ..Namespace::default()
+        };
+        let api: Api<Namespace> = Api::all(stage.cluster.client.clone());
+        api.create(&PostParams::default(), &namespace).await.unwrap();
+        stage
+    }
+
+    async fn script(&self, name: &str, arguments: &[&Path]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/control-plane")
+            .join(name);
+        let mut command = Command::new(script);
+        command.args(arguments).env("KUBECONFIG", self.kubeconfig());
+        command.env("METAWSM_TEST_KUBECTL", variable("METAWSM_TEST_KUBECTL"));
+        let done = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        let stop = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane/stop");
+        let _ = Command::new(stop).arg(self.folder.path()).output();
+    }
+}

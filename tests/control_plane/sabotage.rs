@@ -1,0 +1,315 @@
+//! That the validator can fail: each invariant is broken on purpose, in the stores themselves or by a product that is
+//! made to misbehave, and must be found.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
+use super::harness::cluster::variable;
+use super::harness::controller::Controller;
+use super::harness::manifests::{run, topology};
+use super::harness::polling::eventually;
+use super::harness::stage::Stage;
+use super::validator::evidence::connected;
+use super::validator::{self, Evidence, Invariant, Place, judge};
+
+/// A small history at rest: two topologies, one of them deleted, and a suspended Run. The controller is gone.
+struct Rest {
+    stage: Stage,
+    place: Place,
+    folder: tempfile::TempDir,
+    _controller: Option<Controller>,
+}
+
+impl Rest {
+    async fn new() -> Self {
+        let stage = Stage::new().await;
+        let mut controller = stage.controller("one").lead().await;
+        let home = stage.repository("home");
+        for (name, ticket) in [("a-1", "A-1"), ("b-2", "B-2")] {
+            stage.create(&topology(name, ticket, ("home", &home.url()))).await;
+        }
+        stage
+            .create(&run("waits", &["C-3"], &[("home", &home)], json!({"suspend": true})))
+            .await;
+        stage
+            .until("Run", "waits", "it is seen", |o| o["status"]["phase"] == "Pending")
+            .await;
+        stage
+            .until("TicketTopology", "b-2", "it is seen", |o| {
+                o["status"]["authority"] != Value::Null
+            })
+            .await;
+        stage.delete("TicketTopology", "b-2").await;
+        stage.until_gone("TicketTopology", "b-2").await;
+        let place = place(&stage, controller.database());
+        assert_eq!(validator::flaws(&place).await, vec![], "it is whole before");
+        controller.terminate().await;
+        assert_eq!(judge(&Evidence::gather(&place).await), vec![], "it is whole at rest");
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            stage,
+            place,
+            folder,
+            _controller: None,
+        }
+    }
+
+    /// What is found in a copy of the database that was changed so.
+    async fn after_statements(&self, statements: &str) -> Vec<Invariant> {
+        let copy = self.folder.path().join(format!("{}.db", uuid::Uuid::new_v4()));
+        std::fs::copy(&self.place.database, &copy).unwrap();
+        let mut database = SqliteConnectOptions::new()
+            .filename(&copy)
+            .foreign_keys(false)
+            .connect()
+            .await
+            .unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+            .execute(&mut database)
+            .await
+            .unwrap();
+        database.close().await.unwrap();
+        found(&Place {
+            database: copy,
+            ..self.place.clone()
+        })
+        .await
+    }
+
+    /// What is found in a copy of the streams that was changed so; `{}` in a key stands for the prefix.
+    async fn after_redis(&self, command: &[&str]) -> Vec<Invariant> {
+        let mut connection = connected(&self.place.redis_url).await;
+        let (from, to) = (self.place.redis_prefix.clone(), format!("{}:", uuid::Uuid::new_v4()));
+        let pattern = format!("{from}*");
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg(pattern)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        for key in keys {
+            let copy = key.replacen(&from, &to, 1);
+            redis::cmd("COPY")
+                .arg(&key)
+                .arg(copy)
+                .query_async::<i64>(&mut connection)
+                .await
+                .unwrap();
+        }
+        let mut changing = redis::cmd(command[0]);
+        for word in &command[1..] {
+            changing.arg(word.replace("{}", &to));
+        }
+        let _: redis::Value = changing.query_async(&mut connection).await.unwrap();
+        found(&Place {
+            redis_prefix: to,
+            ..self.place.clone()
+        })
+        .await
+    }
+
+    /// The id of an event on the stream, by its place.
+    async fn id(&self, place: usize) -> String {
+        Evidence::gather(&self.place).await.stream[place].id.clone()
+    }
+}
+
+fn place(stage: &Stage, database: PathBuf) -> Place {
+    Place {
+        client: stage.cluster.client.clone(),
+        namespace: stage.namespace().to_owned(),
+        database,
+        redis_url: variable("METAWSM_TEST_REDIS_URL"),
+        redis_prefix: format!("{}:", stage.namespace()),
+    }
+}
+
+async fn found(place: &Place) -> Vec<Invariant> {
+    let mut found: Vec<_> = judge(&Evidence::gather(place).await)
+        .into_iter()
+        .map(|f| f.broken)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The end of topology `b-2`: a fact with an event.
+const END: &str = "type = 'Deleted' AND name = 'b-2'";
+
+#[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table")]
+async fn sabotage_of_the_database_is_found() {
+    use Invariant as I;
+    let rest = Rest::new().await;
+    let one_subject = "subject_uid = (SELECT uid FROM audit_log WHERE type = 'Deleted')";
+    let cases = [
+        (I::EventHasFact, format!("DELETE FROM audit_log WHERE {END}")),
+        (
+            I::EventHasFact,
+            "UPDATE events SET occurred_at = '2001-01-01T00:00:00Z'".into(),
+        ),
+        (
+            I::FactHasEvent,
+            "DELETE FROM events WHERE event_type = 'topology.deleted'".into(),
+        ),
+        (
+            I::FactHasEvent,
+            "UPDATE events SET data = '{\"ticket\":\"X-9\"}'".into(),
+        ),
+        (
+            I::FactHasEvent,
+            "UPDATE events SET event_type = 'topology.conflict'".into(),
+        ),
+        (
+            I::SubjectOrder,
+            format!(
+                "UPDATE events SET sequence = sequence + 1000 WHERE {one_subject} AND event_type <> 'topology.deleted'"
+            ),
+        ),
+        (
+            I::GaplessSequence,
+            "UPDATE log SET last_sequence = last_sequence + 1".into(),
+        ),
+        (
+            I::GaplessSequence,
+            "UPDATE events SET sequence = 1000 WHERE sequence = 2".into(),
+        ),
+        (
+            I::UniqueEvent,
+            format!(
+                "UPDATE events SET event_id = '{}' WHERE sequence = 1",
+                uuid::Uuid::nil()
+            ),
+        ),
+        (I::StreamIsLog, "UPDATE log SET epoch_ms = epoch_ms + 1".into()),
+        (
+            I::WholeChain,
+            "UPDATE audit_log SET facts = '{}' WHERE type = 'PhaseChanged'".into(),
+        ),
+        (
+            I::WholeChain,
+            format!("UPDATE audit_log SET prev_hash = 'sha256:0' WHERE {END}"),
+        ),
+        (
+            I::NoFork,
+            format!(
+                "INSERT INTO audit_log (kind, namespace, name, uid, seq, at, type, facts, actor_type, actor_name, \
+                 prev_hash, hash, recorded_at) SELECT kind, namespace, name, uid, seq, at, type, facts, actor_type, \
+                 actor_name, prev_hash, 'other', recorded_at FROM audit_log WHERE {END}"
+            ),
+        ),
+        (I::JournalRecorded, "DELETE FROM audit_log WHERE kind = 'Run'".into()),
+        (I::MirrorIsObject, "UPDATE mirror SET status = '{}'".into()),
+        (I::MirrorIsObject, "UPDATE mirror SET resource_version = '1'".into()),
+        (I::MirrorIsObject, "DELETE FROM mirror WHERE kind = 'Run'".into()),
+        (I::MirrorIsObject, "UPDATE mirror SET deleted_at = NULL".into()),
+        (
+            I::MirrorIsObject,
+            "UPDATE mirror SET deleted_at = '2001-01-01T00:00:00Z' WHERE kind = 'Run'".into(),
+        ),
+        (
+            I::NothingUnsent,
+            "INSERT INTO outbox SELECT l.epoch_ms, e.sequence, e.position FROM events e JOIN log l USING (log_id)"
+                .into(),
+        ),
+    ];
+    for (broken, statements) in cases {
+        let found = rest.after_statements(&statements).await;
+        assert!(
+            found.contains(&broken),
+            "{broken:?} was not found after {statements}; found {found:?}"
+        );
+    }
+    assert_eq!(
+        rest.after_statements("SELECT 1").await,
+        vec![],
+        "a copy alone is no sabotage"
+    );
+}
+
+#[tokio::test]
+async fn sabotage_of_the_streams_is_found() {
+    use Invariant as I;
+    let rest = Rest::new().await;
+    let (first, last) = (rest.id(0).await, rest.id(2).await);
+    let ordered = "{}metawsm.events";
+    let entry = Evidence::gather(&rest.place).await.stream[0].clone();
+    let payload = serde_json::to_string(&entry.envelope).unwrap();
+    let cases: [(Invariant, Vec<&str>); 6] = [
+        (I::StreamIsLog, vec!["XDEL", ordered, &first]),
+        (I::StreamIsLog, vec!["XDEL", ordered, &last]),
+        (I::StreamIsLog, vec!["DEL", ordered]),
+        (
+            I::UniqueEvent,
+            vec![
+                "XADD",
+                ordered,
+                "*",
+                "_watermill_message_uuid",
+                &entry.uuid,
+                "payload",
+                &payload,
+            ],
+        ),
+        (I::TypedStreams, vec!["DEL", "{}topology.events.authority.changed"]),
+        (
+            I::TypedStreams,
+            vec!["XADD", "{}topology.events.deleted", "*", "_watermill_message_uuid", "x"],
+        ),
+    ];
+    for (broken, command) in cases {
+        let found = rest.after_redis(&command).await;
+        assert!(
+            found.contains(&broken),
+            "{broken:?} was not found after {command:?}; found {found:?}"
+        );
+    }
+    assert_eq!(rest.after_redis(&["PING"]).await, vec![], "a copy alone is no sabotage");
+}
+
+#[tokio::test]
+async fn sabotage_of_an_object_is_found() {
+    let rest = Rest::new().await;
+    let journal = rest.stage.run("waits").await["status"]["journal"].clone();
+    let mut longer = journal.as_array().unwrap().clone();
+    let mut more = longer.last().unwrap().clone();
+    more["seq"] = json!(longer.len() + 1);
+    longer.push(more);
+    rest.stage
+        .patch_status("Run", "waits", json!({ "journal": longer }))
+        .await;
+    let found = found(&rest.place).await;
+    assert!(found.contains(&Invariant::JournalRecorded), "{found:?}");
+    assert!(found.contains(&Invariant::MirrorIsObject), "{found:?}");
+}
+
+/// A product that never marks anything as sent, and one that never commits a record.
+#[cfg(feature = "failpoints")]
+#[tokio::test]
+async fn sabotage_of_the_product_is_found() {
+    for (failpoint, broken) in [
+        ("relay.after_publish", Invariant::NothingUnsent),
+        ("sqlite.before_commit", Invariant::JournalRecorded),
+    ] {
+        let stage = Stage::new().await;
+        let settings = stage
+            .controller("one")
+            .with("FAILPOINTS", format!("{failpoint}=return(error)"));
+        let controller = settings.lead().await;
+        let home = stage.repository("home");
+        stage.create(&topology("a-1", "A-1", ("home", &home.url()))).await;
+        stage
+            .until("TicketTopology", "a-1", "it is seen", |o| {
+                o["status"]["authority"] != Value::Null
+            })
+            .await;
+        let place = place(&stage, controller.database());
+        eventually(&format!("{broken:?} is found"), async || {
+            found(&place).await.contains(&broken).then_some(())
+        })
+        .await;
+    }
+}

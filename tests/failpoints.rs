@@ -1,0 +1,215 @@
+//! The list of failpoints against the source: every boundary is listed and stands in one place, every effect of every
+//! kind has one, and so has every other write to the outside that a crash may come after. Reads source text only.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use metawsm::failpoint::{ALL, Caller};
+
+/// Calls that change something at the API server.
+const WRITES: [&str; 6] = [
+    ".patch(",
+    ".patch_status(",
+    ".patch_metadata(",
+    ".create(&",
+    ".replace(&self",
+    ".delete(&",
+];
+
+/// Which failpoints stand behind such calls, by file. A file that is not here may not write to the API server.
+const BEHIND: [(&str, &[&str]); 6] = [
+    ("controller/status.rs", &["drive.after_status"]),
+    (
+        "controller/finalizer.rs",
+        &["drive.after_finalizer", "drive.after_release"],
+    ),
+    ("controller/undecodable.rs", &["undecodable.after_release"]),
+    // Giving the Lease back is the last thing a process does: nothing comes after it.
+    ("controller/lease.rs", &["lease.after_write"]),
+    (
+        "run/apply.rs",
+        &["run.after_topology", "run.after_claim", "run.after_release"],
+    ),
+    (
+        "ticket_topology/apply.rs",
+        &[
+            "ticket_topology.after_release_abandoned",
+            "ticket_topology.after_delete",
+        ],
+    ),
+];
+
+fn sources() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    let code = |text: String| {
+        text.split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let named = |path: PathBuf| {
+        let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+        (name, code(fs::read_to_string(path).unwrap()))
+    };
+    files.into_iter().map(named).collect()
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("tests") {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every `boundary("…")` and `fallible("…")` in a text.
+fn calls(text: &str) -> Vec<(String, Caller)> {
+    let found = |word: &str, caller| -> Vec<_> {
+        let opening = format!("{word}(\"");
+        let names = text
+            .split(&opening)
+            .skip(1)
+            .map(|t| t.split('"').next().unwrap_or_default());
+        names.map(|name| (name.to_owned(), caller)).collect()
+    };
+    [found("boundary", Caller::Goes), found("fallible", Caller::Fails)].concat()
+}
+
+/// What differs between the list and the calls in the source, in words.
+fn differences(listed: &[(&str, Caller)], called: &[(String, Caller)]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (name, caller) in called {
+        match listed.iter().find(|(n, _)| n == name) {
+            None => wrong.push(format!("'{name}' is in the source and not in the list")),
+            Some((_, told)) if told != caller => {
+                wrong.push(format!("'{name}' is listed as {told:?} and called as {caller:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    for (name, _) in listed {
+        match called.iter().filter(|(n, _)| n == name).count() {
+            0 => wrong.push(format!("'{name}' is in the list and not in the source")),
+            1 => {}
+            n => wrong.push(format!("'{name}' stands in {n} places")),
+        }
+    }
+    wrong
+}
+
+/// The failpoints that the variants of `enum Effect` must have: `<folder>.after_<variant>`.
+fn wanted(folder: &str, decide: &str) -> Vec<String> {
+    let body = decide
+        .split("pub enum Effect {")
+        .nth(1)
+        .and_then(|t| t.split("\n}").next())
+        .unwrap_or_default();
+    let variants = body
+        .lines()
+        .filter_map(|l| l.strip_prefix("    "))
+        .filter(|l| l.starts_with(char::is_uppercase));
+    let word = |l: &str| l.chars().take_while(|c| c.is_alphanumeric()).collect::<String>();
+    variants
+        .map(|l| format!("{folder}.after_{}", snake(&word(l))))
+        .collect()
+}
+
+fn snake(word: &str) -> String {
+    let mut out = String::new();
+    for c in word.chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+/// Files that write to the API server without a place in [`BEHIND`].
+fn unguarded(sources: &BTreeMap<String, String>) -> Vec<String> {
+    let kinds = ["controller/", "run/", "ticket_topology/"];
+    let ours = sources
+        .iter()
+        .filter(|(name, _)| kinds.iter().any(|k| name.starts_with(k)));
+    let writes = ours.filter(|(_, text)| WRITES.iter().any(|w| text.contains(w)));
+    writes
+        .map(|(name, _)| name.clone())
+        .filter(|name| !BEHIND.iter().any(|(n, _)| n == name))
+        .collect()
+}
+
+#[test]
+fn the_list_and_the_source_agree() {
+    let called: Vec<_> = sources().values().flat_map(|text| calls(text)).collect();
+    let wrong = differences(&ALL, &called);
+    assert!(wrong.is_empty(), "failpoints:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_effect_of_every_kind_has_a_failpoint() {
+    let sources = sources();
+    let decides = sources
+        .iter()
+        .filter(|(name, text)| name.ends_with("/decide.rs") && text.contains("pub enum Effect {"));
+    let wanted: Vec<_> = decides
+        .flat_map(|(name, text)| wanted(name.split('/').next().unwrap(), text))
+        .collect();
+    assert!(wanted.len() >= 8, "the effects were found: {wanted:?}");
+    let missing: Vec<_> = wanted.iter().filter(|w| !ALL.iter().any(|(n, _)| n == w)).collect();
+    assert!(missing.is_empty(), "effects without a failpoint: {missing:?}");
+}
+
+#[test]
+fn every_write_to_the_api_server_has_a_failpoint_behind_it() {
+    let missing = unguarded(&sources());
+    assert!(missing.is_empty(), "writes without a failpoint: {missing:?}");
+    let unknown: Vec<_> = BEHIND
+        .iter()
+        .flat_map(|(_, n)| *n)
+        .filter(|n| !ALL.iter().any(|(a, _)| a == *n))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn every_transaction_of_the_writer_is_committed_between_failpoints() {
+    let sources = sources();
+    let commits = |file: &str| sources[file].matches(".commit()").count();
+    assert_eq!(
+        commits("adapters/sqlite/writer.rs"),
+        2,
+        "one for records, one for everything else"
+    );
+    // The first log is begun before anything else is there; opening again does the same.
+    assert_eq!(commits("adapters/sqlite/log.rs"), 1);
+}
+
+#[test]
+fn a_missing_or_strange_failpoint_is_found() {
+    let called = vec![("a.b".to_owned(), Caller::Goes), ("a.c".to_owned(), Caller::Goes)];
+    let fine = [("a.b", Caller::Goes), ("a.c", Caller::Goes)];
+    assert_eq!(differences(&fine, &called), Vec::<String>::new());
+    assert_eq!(differences(&fine[..1], &called).len(), 1, "not listed");
+    assert_eq!(
+        differences(&[fine[0], fine[1], ("a.d", Caller::Goes)], &called).len(),
+        1,
+        "not in the source"
+    );
+    assert_eq!(
+        differences(&[fine[0], ("a.c", Caller::Fails)], &called).len(),
+        1,
+        "another caller"
+    );
+    let twice = [called.clone(), called[..1].to_vec()].concat();
+    assert_eq!(differences(&fine, &twice).len(), 1, "two places");
+    let decide = "pub enum Effect {\n    /// x\n    TakeAway {\n        a: u8,\n    },\n    Delete,\n}\n";
+    assert_eq!(wanted("kind", decide), ["kind.after_take_away", "kind.after_delete"]);
+    let strange = BTreeMap::from([("run/other.rs".to_owned(), "api.patch(x)".to_owned())]);
+    assert_eq!(unguarded(&strange), ["run/other.rs"]);
+}
