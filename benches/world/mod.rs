@@ -82,6 +82,7 @@ impl World {
             allowed_hosts: vec![],
             local_roots: vec![self.root.join("repos")],
             timeout_seconds: 600,
+            max_repo_bytes: 0,
         }
     }
 

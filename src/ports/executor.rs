@@ -1,10 +1,7 @@
 //! Work outside the API: steps are started here and looked at, never awaited inside a reconcile.
 
-<<<<<<< HEAD
 use std::io::ErrorKind;
-=======
 use std::path::Path;
->>>>>>> main
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

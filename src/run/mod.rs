@@ -148,6 +148,8 @@ impl CommonStatus for RunStatus {
 /// The pure parts, for tests of the kinds against each other.
 #[cfg(test)]
 pub mod pure {
+    pub use super::credentials::Credentials;
     pub use super::decide::{Effect, decide};
     pub use super::observe::{Observed, Steps};
+    pub use super::queue::Line;
 }

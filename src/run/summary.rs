@@ -232,16 +232,11 @@ fn count(done: usize, of: usize, full: (&'static str, &str), busy: &'static str)
 
 /// The reasons that steps give, as the words of conditions; what is not among them gets the general word, and its
 /// message says the rest.
-<<<<<<< HEAD
-const STEP_REASONS: [&str; 31] = [
-    "BaseBranchNotFound",
-    "DiskFull",
-=======
-const STEP_REASONS: [&str; 40] = [
+const STEP_REASONS: [&str; 41] = [
     "BaseBranchNotFound",
     "CredentialsRefused",
     "CredentialsRequired",
->>>>>>> main
+    "DiskFull",
     "DocsIgnoredByGit",
     "DocsPathUnusable",
     "FetchFailed",

@@ -19,7 +19,7 @@ use crate::ports::executor::{StepName, StepState};
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::run::RunSettings;
 use crate::run::crd::Run;
-use crate::run::pure::{Effect as RunEffect, Observed as RunObserved, Steps, decide as decide_run};
+use crate::run::pure::{Credentials, Effect as RunEffect, Line, Observed as RunObserved, Steps, decide as decide_run};
 use crate::ticket_topology::crd::{Claim, MADE_BY, TicketTopology, TicketTopologySpec};
 use crate::ticket_topology::pure::{Effect as TopologyEffect, Observed as TopologyObserved, decide as decide_topology};
 
@@ -126,6 +126,7 @@ impl World {
                 allowed_hosts: vec![],
                 local_roots: vec!["/repos".into()],
                 timeout_seconds: 1,
+                max_repo_bytes: 0,
             },
             limits: SeedLimits {
                 max_files: 1,
@@ -137,6 +138,9 @@ impl World {
             workspace_root: "/w".into(),
             cache_root: "/c".into(),
             inspect_interval: Duration::from_secs(60),
+            secret_namespaces: vec![],
+            run_disk_budget: 0,
+            min_free_bytes: 0,
         };
         let mut api = ApiServer::default();
         api.history.push(Objects::default());
@@ -288,6 +292,9 @@ impl World {
             topologies: names.filter_map(|n| seen.get(&n).map(|t| (n, t.clone()))).collect(),
             steps: steps.collect(),
             settings: self.settings.clone(),
+            credentials: Credentials::new(),
+            line: Line::default(),
+            free_bytes: None,
             room: Journal::new("", journal, i64::MAX).room(),
         }
     }
@@ -331,7 +338,7 @@ impl World {
                 );
                 Ok(())
             }
-            RunEffect::Forget { .. } | RunEffect::StopSteps | RunEffect::ForgetSteps => Ok(()),
+            RunEffect::Enter | RunEffect::Forget { .. } | RunEffect::StopSteps | RunEffect::ForgetSteps => Ok(()),
         }
     }
 

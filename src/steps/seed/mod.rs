@@ -28,12 +28,8 @@ use crate::ports::workspaces::{BriefPlan, SeedOutcome, SeedPlan};
 pub fn seed(plan: &SeedPlan, context: &mut StepContext) -> Result<SeedOutcome, StepError> {
     let docs = docs_folder(&plan.docs_path)?;
     let destination = Destination::open(plan, context)?;
-<<<<<<< HEAD
     destination.finish_exchange()?;
-    let source = Source::open(plan, &docs)?;
-=======
     let source = Source::open(plan, &docs, context.secrets())?;
->>>>>>> main
     boundary("step.seed.after_fetch");
     let pages = source.front_pages(&docs)?;
     let directory = find::directory_of(&plan.ticket, &pages, &source.place())?;
