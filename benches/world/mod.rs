@@ -74,6 +74,7 @@ impl World {
             name: "home".into(),
             url: self.home().to_str().unwrap().into(),
             base_branch: "main".into(),
+            credential: None,
         }
     }
 
