@@ -41,6 +41,7 @@ mod story_history_lost;
 mod story_home_without_url;
 mod story_killed;
 mod story_queue;
+mod story_races;
 mod story_redis_lost;
 mod story_seed_sources;
 mod story_seeding;

@@ -184,14 +184,14 @@ impl<'a> Destination<'a> {
             boundary("step.seed.unverified");
             if self.revision_in(STAGE)?.as_deref() != old {
                 private.exchange(STAGE, &parent, name).map_err(what())?;
-                return Ok(false);
+                return self.finish_exchange().map(|()| false);
             }
         } else {
             parent.rename(name, private, STAGE_OLD).map_err(what())?;
             boundary("step.seed.between_renames");
             if self.revision_in(STAGE_OLD)?.as_deref() != old {
                 private.rename(STAGE_OLD, &parent, name).map_err(what())?;
-                return Ok(false);
+                return self.finish_exchange().map(|()| false);
             }
             private.rename(STAGE, &parent, name).map_err(what())?;
         }
@@ -208,9 +208,14 @@ impl<'a> Destination<'a> {
         }
     }
 
-    /// Removes a copy that is not needed.
+    /// Removes a copy that is not needed; not one that may be the old folder with somebody's words in it.
     pub fn discard_stage(&self) {
-        let _ = self.workspace.private.remove(STAGE);
+        if self
+            .record()
+            .is_ok_and(|record| record.is_none_or(|r| r.exchange.is_none()))
+        {
+            let _ = self.workspace.private.remove(STAGE);
+        }
     }
 
     /// Commits the folder on the workspace's branch where that changes anything, and brings the index up to date.
