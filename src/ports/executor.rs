@@ -90,6 +90,15 @@ impl StepError {
         }
     }
 
+    /// A program failed and told why, untranslated.
+    pub fn told(reason: &str, why: String) -> Self {
+        let full = ["No space left on device", "Disk quota exceeded"];
+        match full.iter().any(|words| why.contains(words)) {
+            true => Self::disk_full(why),
+            false => Self::passing(reason, why),
+        }
+    }
+
     /// There was no room: what is there stays as it is, and somebody who makes room need do nothing else.
     pub fn disk_full(what: impl std::fmt::Display) -> Self {
         let why = format!(

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use super::harness::cluster::variable;
 use super::harness::controller::Controller;
 use super::harness::manifests::{run, topology};
+#[cfg(feature = "failpoints")]
 use super::harness::polling::eventually;
 use super::harness::stage::Stage;
 use super::validator::evidence::connected;

@@ -23,9 +23,6 @@ const MESSAGES_KEPT: u64 = 64 * 1024;
 /// The most that a call may answer where the answer is held in memory: a listing of some 500,000 files.
 const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
 
-/// What git says, untranslated, where a disk or a quota is full.
-const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
-
 /// Options given to every call. They override every file, so a hostile repository cannot take them back.
 const OPTIONS: &[&str] = &[
     "advice.detachedHead=false",
@@ -213,10 +210,7 @@ impl GitCall {
             (code, Ok(_)) => {
                 let code = code.map_or("a signal".to_owned(), |c| format!("exit code {c}"));
                 let why = format!("git {name} ended with {code}: {}", in_one_line(&ended.messages));
-                Err(match FULL.iter().any(|words| why.contains(words)) {
-                    true => StepError::disk_full(why),
-                    false => StepError::passing("GitFailed", why),
-                })
+                Err(StepError::told("GitFailed", why))
             }
         }
     }
