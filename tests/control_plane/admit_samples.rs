@@ -38,7 +38,9 @@ pub fn sample_status(base: Base) -> Value {
         }],
     });
     let own = match base {
-        Base::Run | Base::Bootstrap => json!({ "phase": "Active", "docs": docs(), "workspaces": [workspace()] }),
+        Base::Run | Base::Bootstrap => {
+            json!({ "phase": "Active", "docs": docs(), "workspaces": [workspace()], "warnings": [{"code": "DiskBudgetExceeded", "message": "a"}] })
+        }
         Base::Topology => json!({
             "owner": {"runName": "relay", "runUID": "u-1"}, "runs": 1, "authority": {"kind": "None", "reason": "NoEndpoint"},
             "claims": [{"runUID": "u-1", "runName": "relay", "homeURL": "/srv/docs", "since": WHEN}],
@@ -57,7 +59,7 @@ fn docs() -> Value {
 
 fn workspace() -> Value {
     json!({
-        "ticket": "METAWSM-101", "name": "relay--metawsm-101", "path": "/w", "branch": "task/relay--metawsm-101",
+        "ticket": "METAWSM-101", "name": "relay--metawsm-101", "path": "/w", "bytes": 1_048_576, "branch": "task/relay--metawsm-101",
         "repos": [{"name": "api", "baseCommit": "c", "headCommit": "c", "dirty": false, "problem": "none"}],
         "prepare": {"state": "Ready", "attempts": 1, "at": WHEN, "reason": "a", "message": "b", "stalled": false},
         "seed": {

@@ -12,14 +12,18 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt as _, StreamExt as _};
 use metawsm::failpoint::{ALL, Caller};
+use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
-use rand::{RngExt as _, SeedableRng as _};
 
 use super::crash_keeper::Point;
 use super::crash_story::{Ending, told};
 
 /// Failpoints that this story does not come by, and why.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 11] = [
+    (
+        "run.after_forget",
+        "comes when an inspection is due again, by the clock",
+    ),
     ("run.after_enter", "needs --max-active-runs: it writes nothing"),
     (
         "step.seed.unverified",
@@ -63,6 +67,8 @@ const FOUND: [&str; 3] = [
 /// What a bounded run tries: about a minute and a half on two busy cores.
 const SINGLES: usize = 10;
 const PAIRS: usize = 3;
+/// Which ones: the same in every run, so that a change is judged by what it changed. `METAWSM_TEST_SEED` takes others.
+const SEED: u64 = 20_261_121;
 /// Stories side by side: they mostly wait.
 const JOBS: usize = 3;
 
@@ -106,7 +112,7 @@ fn cases() -> Vec<Vec<Point>> {
         return vec![parsed(&case)];
     }
     let seed = std::env::var("METAWSM_TEST_SEED").ok().and_then(|s| s.parse().ok());
-    let seed = seed.unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
+    let seed = seed.unwrap_or(SEED);
     println!("crash matrix: METAWSM_TEST_SEED={seed}");
     let mut dice = rand::rngs::StdRng::seed_from_u64(seed);
     let mut some = |mut all: Vec<Vec<Point>>, most: usize| {

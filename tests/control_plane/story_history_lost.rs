@@ -24,6 +24,8 @@ async fn settled(stage: &Stage) -> (Controller, Repository) {
     }
     for name in RUNS {
         stage.until_run_is(name, Verdict::Current).await;
+        let measured = |r: &Value| !r["status"]["workspaces"][0]["bytes"].is_null();
+        stage.until("Run", name, "it was looked at once", measured).await;
     }
     for name in ["a-1", "b-1", "c-1"] {
         stage
