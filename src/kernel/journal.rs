@@ -27,6 +27,24 @@ pub struct Transition {
     pub cause: Option<String>,
 }
 
+impl Transition {
+    /// What the controller itself decided, for this reason. Facts that are null are left out.
+    pub fn of_controller(kind: &'static str, cause: &str, facts: Value) -> Self {
+        let mut facts = match facts {
+            Value::Object(facts) => facts,
+            other => Map::from_iter([("value".to_owned(), other)]),
+        };
+        facts.retain(|_, v| !v.is_null());
+        let cause = Some(cause.to_owned());
+        Self {
+            kind,
+            facts,
+            actor: Actor::system(),
+            cause,
+        }
+    }
+}
+
 /// One recorded transition. Audit, event and outbox rows are a pure function of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

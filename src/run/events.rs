@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::crd::{Phase, Warning, WorkspaceStatus};
 use super::home::{Home, Refusal};
 use crate::controller::kind::Note;
-use crate::kernel::actor::Actor;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::subject::Subject;
@@ -31,29 +30,16 @@ pub const WARNED: &str = "Warned";
 /// The Run is gone.
 pub const DELETED: &str = "Deleted";
 
-fn transition(kind: &'static str, cause: &str, facts: Value) -> Transition {
-    let Value::Object(mut facts) = facts else {
-        return transition(kind, cause, json!({}));
-    };
-    facts.retain(|_, v| !v.is_null());
-    Transition {
-        kind,
-        facts,
-        actor: Actor::system(),
-        cause: Some(cause.to_owned()),
-    }
-}
-
 /// The Run was accepted.
 pub fn accepted(home: &Home, tickets: &[String]) -> Transition {
     let facts = json!({ "homeRepo": home.repo, "homeURL": home.url, "tickets": tickets.join(",") });
-    transition(ACCEPTED, "ClaimsHeld", facts)
+    Transition::of_controller(ACCEPTED, "ClaimsHeld", facts)
 }
 
 /// The Run was refused.
 pub fn refused(refusal: &Refusal) -> Transition {
     let ticket = (!refusal.ticket.is_empty()).then_some(&refusal.ticket);
-    transition(
+    Transition::of_controller(
         REFUSED,
         refusal.reason,
         json!({ "ticket": ticket, "reason": refusal.reason, "message": refusal.message }),
@@ -62,7 +48,7 @@ pub fn refused(refusal: &Refusal) -> Transition {
 
 /// The phase changed.
 pub fn phase_changed(from: Option<Phase>, to: Phase, reason: &str) -> Transition {
-    transition(
+    Transition::of_controller(
         PHASE_CHANGED,
         reason,
         json!({ "from": from.map(Phase::as_str), "to": to.as_str(), "reason": reason }),
@@ -77,14 +63,14 @@ pub fn prepared(workspace: &WorkspaceStatus) -> Transition {
         .map(|r| (r.name.clone(), Value::from(r.base_commit.as_str())))
         .collect();
     let facts = json!({ "ticket": workspace.ticket, "workspace": workspace.name, "branch": workspace.branch, "baseCommits": repos });
-    transition(PREPARED, "ClonesReady", facts)
+    Transition::of_controller(PREPARED, "ClonesReady", facts)
 }
 
 /// The clones could not be made.
 pub fn prepare_failed(workspace: &WorkspaceStatus) -> Transition {
     let p = &workspace.prepare;
     let facts = json!({ "ticket": workspace.ticket, "workspace": workspace.name, "reason": p.reason, "message": p.message, "attempt": p.attempts });
-    transition(PREPARE_FAILED, p.reason.as_deref().unwrap_or("Failed"), facts)
+    Transition::of_controller(PREPARE_FAILED, p.reason.as_deref().unwrap_or("Failed"), facts)
 }
 
 /// The documents are there.
@@ -95,7 +81,7 @@ pub fn seeded(workspace: &WorkspaceStatus, directory: &str, bootstrapped: bool) 
         "commit": s.commit, "files": s.files, "bytes": s.bytes, "attempt": s.attempts, "directory": directory,
         "bootstrapped": bootstrapped.then_some(true),
     });
-    transition(SEEDED, if bootstrapped { "Bootstrapped" } else { "Copied" }, facts)
+    Transition::of_controller(SEEDED, if bootstrapped { "Bootstrapped" } else { "Copied" }, facts)
 }
 
 /// The documents could not be brought there.
@@ -105,17 +91,17 @@ pub fn seed_failed(workspace: &WorkspaceStatus) -> Transition {
         "ticket": workspace.ticket, "workspace": workspace.name, "reason": s.reason, "message": s.message,
         "attempt": s.attempts, "revision": s.revision,
     });
-    transition(SEED_FAILED, s.reason.as_deref().unwrap_or("Failed"), facts)
+    Transition::of_controller(SEED_FAILED, s.reason.as_deref().unwrap_or("Failed"), facts)
 }
 
 /// Work was asked for.
 pub fn requested(value: &str) -> Transition {
-    transition(REQUESTED, value, json!({}))
+    Transition::of_controller(REQUESTED, value, json!({}))
 }
 
 /// A warning that was not there before.
 pub fn warned(warning: &Warning) -> Transition {
-    transition(
+    Transition::of_controller(
         WARNED,
         &warning.code,
         json!({ "reason": warning.code, "message": warning.message }),
@@ -125,7 +111,7 @@ pub fn warned(warning: &Warning) -> Transition {
 /// The Run goes. `kept`: workspaces that were set aside or left, because work in them was never saved.
 pub fn deleted(kept: &[String], inferred: bool) -> Transition {
     let facts = json!({ "inferred": inferred.then_some(true), "kept": (!kept.is_empty()).then(|| kept.join("; ")) });
-    transition(DELETED, if inferred { "Vanished" } else { "Deleted" }, facts)
+    Transition::of_controller(DELETED, if inferred { "Vanished" } else { "Deleted" }, facts)
 }
 
 /// Refusals that are about who owns a ticket's documents.

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::crd::{Authority, Owner};
 use crate::controller::kind::Note;
-use crate::kernel::actor::Actor;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::subject::Subject;
@@ -16,36 +15,23 @@ pub const OWNER_CHANGED: &str = "OwnerChanged";
 /// The topology is gone.
 pub const DELETED: &str = "Deleted";
 
-fn transition(kind: &'static str, cause: &str, facts: Value) -> Transition {
-    let Value::Object(mut facts) = facts else {
-        return transition(kind, cause, json!({}));
-    };
-    facts.retain(|_, v| !v.is_null());
-    Transition {
-        kind,
-        facts,
-        actor: Actor::system(),
-        cause: Some(cause.to_owned()),
-    }
-}
-
 /// The authority moved.
 pub fn authority_changed(ticket: &str, from: Option<&Authority>, to: &Authority) -> Transition {
     let facts = json!({ "ticket": ticket, "from": from.map(|a| a.kind), "to": to.kind, "reason": to.reason });
-    transition(AUTHORITY_CHANGED, &to.reason, facts)
+    Transition::of_controller(AUTHORITY_CHANGED, &to.reason, facts)
 }
 
 /// The owner changed.
 pub fn owner_changed(ticket: &str, from: Option<&Owner>, to: Option<&Owner>) -> Transition {
     let facts = json!({ "ticket": ticket, "from": from.map(|o| &o.run_name), "to": to.map(|o| &o.run_name) });
     let cause = if to.is_some() { "OldestClaim" } else { "LastClaimGone" };
-    transition(OWNER_CHANGED, cause, facts)
+    Transition::of_controller(OWNER_CHANGED, cause, facts)
 }
 
 /// The topology goes; `inferred` where nobody saw it going.
 pub fn deleted(ticket: Option<&str>, inferred: bool) -> Transition {
     let facts = json!({ "ticket": ticket, "inferred": inferred.then_some(true) });
-    transition(DELETED, if inferred { "Vanished" } else { "Deleted" }, facts)
+    Transition::of_controller(DELETED, if inferred { "Vanished" } else { "Deleted" }, facts)
 }
 
 /// The event of an entry.
