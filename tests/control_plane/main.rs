@@ -34,6 +34,7 @@ mod soak;
 mod status_first_sight;
 mod status_settled;
 mod status_suspend;
+mod story_canonical;
 mod story_deletion;
 mod story_docs_missing;
 mod story_forbidden;
