@@ -87,10 +87,10 @@ fn folder_files_and_modes_are_docmgrs() {
     // Of docmgr's eight folders git could hold none, for they are empty.
     assert!(made.keys().eq(files.keys()), "{:?}", made.keys());
     for (name, recorded) in files {
-        let (mode, _) = made[name].as_ref().expect("it is a file");
+        let (bits, _) = made[name].as_ref().expect("it is a file");
         // Git knows no 0600, and a docs server of another user could not read it.
         let expected = if name == "index.md" { "0644" } else { recorded };
-        assert_eq!(format!("{mode:04o}"), expected, "{name}");
+        assert_eq!(format!("{bits:04o}"), expected, "{name}");
     }
 }
 
