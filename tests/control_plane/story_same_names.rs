@@ -72,7 +72,7 @@ impl World {
     }
 
     /// Makes or replaces the Secret `git`, as people do.
-    fn secret(&self, stage: &Stage, data: Value) {
+    fn secret(&self, stage: &Stage, data: &Value) {
         let manifest = json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "git", "namespace": stage.namespace() },
             "stringData": data,
@@ -162,8 +162,8 @@ async fn of_two_namespaces_with_the_same_names_only_the_one_with_the_credential_
     let (ours, theirs) = (&world.ours, &world.theirs);
     let trust = json!({ "ca.crt": world.server.ca });
     let opens = json!({ "ca.crt": world.server.ca, "username": "kim", "password": PASSWORD });
-    world.secret(ours, opens.clone());
-    world.secret(theirs, trust);
+    world.secret(ours, &opens);
+    world.secret(theirs, &trust);
     world.create_run(ours).await;
     ours.until_run_is("relay", Verdict::Current).await;
     assert!(
@@ -182,7 +182,7 @@ async fn of_two_namespaces_with_the_same_names_only_the_one_with_the_credential_
     nothing_crosses(&world).await;
 
     // With a credential of its own it gets everything, into a cache of its own.
-    world.secret(theirs, opens);
+    world.secret(theirs, &opens);
     theirs.request("relay", "now").await;
     theirs.until_run_is("relay", Verdict::Current).await;
     assert!(!holding(&world.workspaces_of(theirs), WORDS).is_empty());
