@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::backoff::pause_after;
 use self::position::{Decision, LeaseMark, reconcile_position};
 pub use self::status::RelayStatus;
-use crate::failpoint::{Asked, fallible};
+use crate::failpoint::{Asked, fallible, sabotaged};
 use crate::ports::event_sink::{EventSink, Published, SinkError};
 use crate::ports::journal::JournalError;
 use crate::ports::outbox::{LogState, Outbox, OutboxRow, StreamPosition};
@@ -88,6 +88,7 @@ impl Relay {
                 Ok(Round::Idle) => 0,
                 Ok(Round::Moved) if !contended => continue,
                 Ok(Round::Moved) => failures + 1,
+                Err(_) if sabotaged("sabotage.relay.gives_up") => std::future::pending().await,
                 Err(error) => {
                     self.failed(error, failures);
                     failures + 1
@@ -135,6 +136,8 @@ impl Relay {
         self.status.send_modify(RelayStatus::connect);
         match reconcile_position(&log, stream, self.mark) {
             Decision::Continue => {}
+            Decision::Rewind { .. } if sabotaged("sabotage.relay.never_rewinds") => {}
+            Decision::BeginLog { .. } if sabotaged("sabotage.relay.keeps_its_log") => {}
             Decision::Rewind { after } => {
                 let unsent = self.outbox.rewind(after).await?;
                 fallible("relay.after_rewind")?;

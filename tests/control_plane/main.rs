@@ -22,13 +22,17 @@ mod crash_matrix;
 mod crash_story;
 mod fault_clock;
 mod fault_cluster;
+mod fault_credentials;
 mod fault_leader;
 mod fault_redis;
 mod fault_road;
+mod fault_schema;
 mod fault_sqlite;
 mod harness;
 mod road;
 mod sabotage;
+#[cfg(feature = "failpoints")]
+mod sabotage_product;
 mod schemas;
 mod soak;
 mod status_first_sight;

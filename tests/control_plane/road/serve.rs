@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -24,14 +24,8 @@ pub async fn serve(listener: TcpListener, shared: Shared) {
 async fn carry(State(shared): State<Shared>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let sort = sort_of(&request);
-    if let Some(token) = shared.terms().token.clone() {
-        let shown = request
-            .headers()
-            .get(header::AUTHORIZATION)
-            .and_then(|v| v.to_str().ok());
-        if shown != Some(format!("Bearer {token}").as_str()) {
-            return status(401, "Unauthorized");
-        }
+    if !is_known(&shared, request.headers()) {
+        return status(401, "Unauthorized");
     }
     if !path.starts_with(OURS) {
         return pass(&shared, request).await.unwrap_or_else(|error| status(502, &error));
@@ -70,6 +64,15 @@ async fn carry(State(shared): State<Shared>, request: Request) -> Response {
         Sort::Watch => answer,
         Sort::List | Sort::Read | Sort::Write => whole(&shared, &path, sort, fault, answer).await,
     }
+}
+
+fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
+    let mut terms = shared.terms();
+    let header = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let token = header.and_then(|h| h.strip_prefix("Bearer "));
+    let known = terms.tokens.iter().copied().find(|t| Some(*t) == token);
+    terms.shown.extend(known);
+    known.is_some() || terms.tokens.is_empty()
 }
 
 fn sort_of(request: &Request) -> Sort {
