@@ -13,12 +13,13 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(1200);
 
 /// Bugs that a test switches on (`FAILPOINTS="sabotage.<name>=return"`), to show that the suites would find them.
 /// `tests/failpoints.rs` compares the list with the source, and that each is caught by a test.
-pub const SABOTAGES: [&str; 29] = [
+pub const SABOTAGES: [&str; 30] = [
     "sabotage.client.reads_authorities_once",
     "sabotage.data_dir.not_locked",
     "sabotage.drive.drops_what_is_not_recorded",
     "sabotage.drive.hides_forks",
     "sabotage.drive.trusts_the_database",
+    "sabotage.drive.trusts_the_process_before",
     "sabotage.drive.waits_for_news",
     "sabotage.lease.never_lost",
     "sabotage.lease.stands_by_for_ever",
@@ -30,9 +31,9 @@ pub const SABOTAGES: [&str; 29] = [
     "sabotage.record.skips_a_number",
     "sabotage.record.without_events",
     "sabotage.record.without_facts",
+    "sabotage.recover.reads_nothing_back",
     "sabotage.redis.keeps_a_refusal",
     "sabotage.relay.gives_up",
-    "sabotage.relay.keeps_its_log",
     "sabotage.relay.never_rewinds",
     "sabotage.rights.silent",
     "sabotage.road.bodies_without_end",

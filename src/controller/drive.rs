@@ -150,7 +150,9 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
     if !deleted && cx.memory.history_rests() {
         return false;
     }
-    let entries: Vec<_> = journal.iter().filter(|e| e.seq > known.recorded).cloned().collect();
+    let foreign = known.written == 0 && sabotaged("sabotage.drive.trusts_the_process_before");
+    let recorded = if foreign { last } else { known.recorded };
+    let entries: Vec<_> = journal.iter().filter(|e| e.seq > recorded).cloned().collect();
     let events = entries.iter().filter_map(|e| K::event_of(&subject, e)).collect();
     let mirror = mirror_of::<K>(object, deleted);
     let uid = subject.uid.clone();

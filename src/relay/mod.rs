@@ -88,9 +88,11 @@ impl Relay {
                 Ok(Round::Idle) => 0,
                 Ok(Round::Moved) if !contended => continue,
                 Ok(Round::Moved) => failures + 1,
-                Err(_) if sabotaged("sabotage.relay.gives_up") => std::future::pending().await,
                 Err(error) => {
                     self.failed(error, failures);
+                    if sabotaged("sabotage.relay.gives_up") {
+                        return std::future::pending().await;
+                    }
                     failures + 1
                 }
             };
@@ -137,7 +139,6 @@ impl Relay {
         match reconcile_position(&log, stream, self.mark) {
             Decision::Continue => {}
             Decision::Rewind { .. } if sabotaged("sabotage.relay.never_rewinds") => {}
-            Decision::BeginLog { .. } if sabotaged("sabotage.relay.keeps_its_log") => {}
             Decision::Rewind { after } => {
                 let unsent = self.outbox.rewind(after).await?;
                 fallible("relay.after_rewind")?;

@@ -33,6 +33,8 @@ pub struct Terms {
     pub swallow: Option<(String, String, u32)>,
     counts: HashMap<String, u64>,
     lists: HashMap<String, Vec<lists::Seen>>,
+    /// The resource version of a path that was called too old: it stays so until the next list.
+    gone: HashMap<String, String>,
     /// What went wrong so far, and how often.
     pub done: BTreeMap<String, u32>,
 }
@@ -78,6 +80,7 @@ impl Road {
             swallow: None,
             counts: HashMap::new(),
             lists: HashMap::new(),
+            gone: HashMap::new(),
             done: BTreeMap::new(),
         };
         let shared = Shared(Arc::new(Mutex::new(terms)));

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use super::script::{Fault, Sort};
-use super::{Shared, lists, mangle};
+use super::{Shared, Terms, lists, mangle};
 
 const OURS: &str = "/apis/metawsm.dev/";
 
@@ -34,6 +34,7 @@ async fn carry(State(shared): State<Shared>, request: Request) -> Response {
         let mut terms = shared.terms();
         let nth = terms.nth(format!("{sort:?} {path}"));
         let fault = terms.script.fault(sort, &path, nth);
+        let fault = too_old(&mut terms, sort, &path, version_of(&request), fault);
         if let Some(fault) = fault {
             terms.note((sort, fault));
         }
@@ -73,6 +74,30 @@ fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
     let known = terms.tokens.iter().copied().find(|t| Some(*t) == token);
     terms.shown.extend(known);
     known.is_some() || terms.tokens.is_empty()
+}
+
+/// Who was told once that a resource version is too old is told so again, until there was a list.
+fn too_old(terms: &mut Terms, sort: Sort, path: &str, version: Option<String>, fault: Option<Fault>) -> Option<Fault> {
+    match sort {
+        Sort::Watch if fault == Some(Fault::Answer(410)) => {
+            terms.gone.extend(version.map(|v| (path.to_owned(), v)));
+            fault
+        }
+        Sort::Watch if version.is_some() && terms.gone.get(path) == version.as_ref() => Some(Fault::Answer(410)),
+        Sort::List => {
+            terms.gone.remove(path);
+            fault
+        }
+        Sort::Watch | Sort::Read | Sort::Write => fault,
+    }
+}
+
+fn version_of(request: &Request) -> Option<String> {
+    let query = request.uri().query().unwrap_or_default();
+    let mut words = query.split('&');
+    words
+        .find_map(|w| w.strip_prefix("resourceVersion="))
+        .map(str::to_owned)
 }
 
 fn sort_of(request: &Request) -> Sort {
