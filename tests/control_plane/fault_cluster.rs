@@ -14,13 +14,13 @@ use crate::harness::history::column;
 use crate::harness::kstatus::{Verdict, verdict};
 use crate::harness::manifests::run;
 use crate::harness::plane::Plane;
-use crate::harness::polling::{eventually, within};
+use crate::harness::polling::{PATIENCE, eventually, within};
 use crate::harness::repositories::Repository;
 use crate::harness::stage::{Stage, condition};
 use crate::road::script::{Fault, Sort};
 use crate::road::{Road, Script};
 
-pub const LONG: Duration = Duration::from_secs(120);
+pub const LONG: Duration = PATIENCE;
 
 pub fn home(stage: &Stage, tickets: &[&str]) -> Repository {
     let made = stage.repository("docs");

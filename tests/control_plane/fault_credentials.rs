@@ -1,8 +1,6 @@
 //! Tokens and authorities that are rotated under a running controller: it goes on where they are read from files, and
 //! leaves where it can only be started anew.
 
-use std::time::Duration;
-
 use crate::fault_cluster::{LONG, home, ready};
 use crate::fault_road::over;
 use crate::harness::cluster::variable;
@@ -88,6 +86,6 @@ async fn a_leader_and_one_that_stands_by_leave_when_their_token_was_changed_and_
     road.kubeconfig("new");
     second.restart_only();
     let leads = async || second.leads().then_some(());
-    within(LONG + Duration::from_secs(8), "the next leads", leads).await;
+    within(LONG, "the next leads", leads).await;
     ready(&stage, &docs, "two", "B-1").await;
 }

@@ -16,8 +16,8 @@ use crate::harness::repositories::Repository;
 use crate::harness::slow::SlowLine;
 use crate::harness::stage::Stage;
 
-/// A healthy Run is ready in two to five seconds on two busy cores; a hanging Redis may not show.
-const UNBOTHERED: Duration = Duration::from_secs(40);
+/// A healthy Run is ready in two to five seconds, on overloaded cores in thirty; who waits for a hanging Redis never is.
+const UNBOTHERED: Duration = Duration::from_secs(120);
 
 /// The controller goes first: its log is read when a test fails.
 struct Story {
@@ -119,7 +119,7 @@ async fn a_controller_that_starts_beside_a_hanging_redis_works() {
     story.redis.signal(Signal::STOP);
     story.controller.restart_only();
     let leads = async || story.controller.leads().then_some(());
-    within(Duration::from_secs(30), "it leads though Redis hangs", leads).await;
+    within(UNBOTHERED, "it leads though Redis hangs", leads).await;
     story.one_more().await;
     story.redis.signal(Signal::CONT);
     story.all_told().await;

@@ -104,7 +104,7 @@ const FAULTS: [Caught; 18] = [
     caught(
         "sabotage.sqlite.any_schema",
         "fault_schema::a_database_whose_migrations_are_not_ours_is_refused_with_the_way_out",
-        "",
+        "the controller ends by itself",
     ),
     caught(
         "sabotage.lease.never_lost",
@@ -119,7 +119,7 @@ const FAULTS: [Caught; 18] = [
     caught(
         "sabotage.client.reads_authorities_once",
         "fault_credentials::a_token_and_an_authority_in_files_may_be_rotated_under_a_controller_that_goes_on",
-        "",
+        "two is ready",
     ),
     caught(
         "sabotage.rights.silent",
@@ -129,7 +129,7 @@ const FAULTS: [Caught; 18] = [
     caught(
         "sabotage.data_dir.not_locked",
         "story_two_controllers::a_second_process_on_the_same_data_folder_waits_until_the_first_is_gone",
-        "",
+        "the second waits",
     ),
     caught(
         "sabotage.road.bodies_without_end",
