@@ -28,7 +28,7 @@ CRASH_PAIRS := $(if $(filter 1,$(METAWSM_TEST_FULL)),all,40)
 test-crash: ## a story crashed, failed and delayed at every failpoint, then by pairs of crashes (METAWSM_TEST_FULL=1: all pairs)
 	@tests/control-plane/ensure-tools
 	cargo test --locked $(CRASH) --no-run
-	METAWSM_CRASH_SINGLES=$${METAWSM_CRASH_SINGLES:-all} METAWSM_CRASH_PAIRS=$${METAWSM_CRASH_PAIRS:-$(CRASH_PAIRS)} \
+	METAWSM_SABOTAGES=all METAWSM_CRASH_SINGLES=$${METAWSM_CRASH_SINGLES:-all} METAWSM_CRASH_PAIRS=$${METAWSM_CRASH_PAIRS:-$(CRASH_PAIRS)} \
 	  $(WITH) cargo test --locked $(CRASH) -- --nocapture crash_ sabotage_
 
 soak: ## make, change and delete Runs at random while the controller is killed, for METAWSM_SOAK_SECONDS (120)

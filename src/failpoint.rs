@@ -11,6 +11,41 @@ use crate::kernel::outcome::Failure;
 #[cfg(feature = "failpoints")]
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(1200);
 
+/// Bugs that a test switches on (`FAILPOINTS="sabotage.<name>=return"`), to show that the suites would find them.
+/// `tests/failpoints.rs` compares the list with the source, and that each is caught by a test.
+pub const SABOTAGES: [&str; 30] = [
+    "sabotage.client.reads_authorities_once",
+    "sabotage.data_dir.not_locked",
+    "sabotage.drive.drops_what_is_not_recorded",
+    "sabotage.drive.hides_forks",
+    "sabotage.drive.trusts_the_database",
+    "sabotage.drive.trusts_the_process_before",
+    "sabotage.drive.waits_for_news",
+    "sabotage.lease.never_lost",
+    "sabotage.lease.stands_by_for_ever",
+    "sabotage.record.any_event_id",
+    "sabotage.record.breaks_the_chain",
+    "sabotage.record.double_sequence",
+    "sabotage.record.empty_mirror",
+    "sabotage.record.newest_first",
+    "sabotage.record.skips_a_number",
+    "sabotage.record.without_events",
+    "sabotage.record.without_facts",
+    "sabotage.recover.reads_nothing_back",
+    "sabotage.redis.keeps_a_refusal",
+    "sabotage.relay.gives_up",
+    "sabotage.relay.never_rewinds",
+    "sabotage.rights.silent",
+    "sabotage.road.bodies_without_end",
+    "sabotage.road.keeps_a_410",
+    "sabotage.sink.any_id",
+    "sabotage.sink.one_type",
+    "sabotage.sqlite.any_schema",
+    "sabotage.sqlite.never_looks",
+    "sabotage.status.forgets_the_journal",
+    "sabotage.vanished.trusts_the_cache",
+];
+
 /// What a caller can do about a failpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
@@ -92,6 +127,18 @@ impl From<Asked> for Failure {
     fn from(asked: Asked) -> Self {
         Self::Retry(asked.to_string())
     }
+}
+
+/// Whether this bug is switched on. Without the feature `failpoints` it never is.
+#[cfg_attr(
+    not(feature = "failpoints"),
+    inline(always),
+    expect(clippy::inline_always, reason = "nothing is left of it")
+)]
+pub fn sabotaged(name: &'static str) -> bool {
+    let _ = name;
+    fail::fail_point!(name, |_| true);
+    false
 }
 
 /// A boundary whose caller cannot fail.

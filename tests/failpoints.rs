@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use metawsm::failpoint::{ALL, Caller};
+use metawsm::failpoint::{ALL, Caller, SABOTAGES};
 
 /// Calls that change something at the API server.
 const WRITES: [&str; 6] = [
@@ -190,6 +190,23 @@ fn every_transaction_of_the_writer_is_committed_between_failpoints() {
     );
     // The first log is begun before anything else is there; opening again does the same.
     assert_eq!(commits("adapters/sqlite/log.rs"), 1);
+}
+
+#[test]
+fn every_sabotage_stands_in_one_place_and_is_caught_by_a_test() {
+    let sources = sources();
+    let catching = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control_plane/sabotage_product.rs");
+    let catching = fs::read_to_string(catching).unwrap();
+    let places = |name: &str| {
+        let call = format!("sabotaged(\"{name}\")");
+        sources.values().map(|text| text.matches(&call).count()).sum::<usize>()
+    };
+    let strange: Vec<_> = SABOTAGES.iter().filter(|name| places(name) != 1).collect();
+    assert!(strange.is_empty(), "not in exactly one place: {strange:?}");
+    let calls: usize = sources.values().map(|text| text.matches("sabotaged(\"").count()).sum();
+    assert_eq!(calls, SABOTAGES.len(), "one in the source is not in the list");
+    let uncaught: Vec<_> = SABOTAGES.iter().filter(|name| !catching.contains(**name)).collect();
+    assert!(uncaught.is_empty(), "caught by nothing: {uncaught:?}");
 }
 
 #[test]

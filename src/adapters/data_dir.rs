@@ -10,6 +10,8 @@ use rustix::fs::{FlockOperation, flock};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::failpoint::sabotaged;
+
 /// How often a folder that another process holds is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -40,6 +42,7 @@ impl DataDir {
         let mut told = false;
         loop {
             match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Err(_) if sabotaged("sabotage.data_dir.not_locked") => return Ok(Some(Self { _lock: lock })),
                 Ok(()) => return Ok(Some(Self { _lock: lock })),
                 Err(rustix::io::Errno::WOULDBLOCK) if stop.is_cancelled() => return Ok(None),
                 Err(rustix::io::Errno::WOULDBLOCK) => {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kube::{Client, Config, CustomResourceExt as _};
+use kube::{Client, CustomResourceExt as _};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -79,7 +79,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
     };
     let mut tasks = Tasks::new(ground.stop.clone());
     serve_health(&ground, &mut tasks).await?;
-    let config = Config::infer()
+    let config = client::config()
         .await
         .context("failed to find a cluster: set KUBECONFIG, or run inside one")?;
     let work = client::for_work(config.clone(), ground.metrics.clone(), ground.args.api_timeout)?;
@@ -87,7 +87,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
     let lease = client::for_lease(config, ground.metrics.clone(), ground.args.lease_duration / 3)?;
     let mut elector = Elector::new(lease, lease_config(&ground.args), ground.clock.clone(), marks);
     ground.readiness.set("standby", true);
-    let Some(last) = elector.acquire(&ground.stop).await else {
+    let Some(last) = elector.acquire(&ground.stop).await? else {
         tasks.drain(DRAIN).await;
         return Ok(());
     };

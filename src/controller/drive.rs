@@ -12,7 +12,7 @@ use super::context::Context;
 use super::kind::{CommonStatus, Kind, subject_of};
 use super::memory::version;
 use super::{finalizer, policy, status};
-use crate::failpoint::fallible;
+use crate::failpoint::{fallible, sabotaged};
 use crate::kernel::journal::Journal as Ring;
 use crate::kernel::outcome::Failure;
 use crate::kernel::plan::Next;
@@ -49,7 +49,7 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
         let room = Ring::new(&uid, &journal, known.recorded).room();
         let observed = cx.kind.observe(&object, room).await?;
         let plan = K::decide(&observed, cx.shared.clock.now());
-        if plan.transitions.len() > room {
+        if plan.transitions.len() > room && !sabotaged("sabotage.drive.drops_what_is_not_recorded") {
             return Err(held());
         }
         debug!(subject = %subject_of::<K>(&object), reason = plan.reason, effects = ?plan.effects, "decided");
@@ -92,6 +92,9 @@ async fn caught_up<K: Kind>(
     let Some(written_at) = known.written_at else {
         return Ok(Err(Action::await_change()));
     };
+    if sabotaged("sabotage.drive.waits_for_news") {
+        return Ok(Err(Action::await_change()));
+    }
     if let Some(left) = LAG.checked_sub(written_at.elapsed()) {
         return Ok(Err(Action::requeue(left + Duration::from_millis(50))));
     }
@@ -147,7 +150,9 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
     if !deleted && cx.memory.history_rests() {
         return false;
     }
-    let entries: Vec<_> = journal.iter().filter(|e| e.seq > known.recorded).cloned().collect();
+    let foreign = known.written == 0 && sabotaged("sabotage.drive.trusts_the_process_before");
+    let recorded = if foreign { last } else { known.recorded };
+    let entries: Vec<_> = journal.iter().filter(|e| e.seq > recorded).cloned().collect();
     let events = entries.iter().filter_map(|e| K::event_of(&subject, e)).collect();
     let mirror = mirror_of::<K>(object, deleted);
     let uid = subject.uid.clone();
@@ -167,8 +172,12 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
             cx.memory.change(&uid, |m| {
                 m.recorded = m.recorded.max(last);
                 m.mirrored = m.mirrored.max(seen);
-                m.forked |= !recorded.forked.is_empty();
+                m.forked |= !recorded.forked.is_empty() && !sabotaged("sabotage.drive.hides_forks");
             });
+            true
+        }
+        Err(_) if sabotaged("sabotage.drive.trusts_the_database") => {
+            cx.memory.change(&uid, |m| m.recorded = m.recorded.max(last));
             true
         }
         Err(error) => {

@@ -16,6 +16,7 @@ use kube::client::{Body, DynBody};
 use tower::{BoxError, Layer, Service};
 
 use super::metrics::{Metrics, RequestLabels};
+use crate::failpoint::sabotaged;
 
 /// The line that a watch carries when its resource version is too old.
 const EXPIRED: &str = concat!(
@@ -77,7 +78,12 @@ where
                 .as_ref()
                 .map_or("error".to_owned(), |a| a.status().as_u16().to_string());
             metrics.requests.get_or_create(&RequestLabels { code, method }).inc();
-            Ok(if watch { mend(answer?) } else { limit(answer?, until) })
+            let endless = sabotaged("sabotage.road.bodies_without_end");
+            Ok(match answer? {
+                answer if watch => mend(answer),
+                answer if endless => answer,
+                answer => limit(answer, until),
+            })
         })
     }
 }
@@ -125,7 +131,7 @@ impl http_body::Body for Limited {
 }
 
 fn mend(answer: Answer) -> Answer {
-    if answer.status() != StatusCode::GONE {
+    if answer.status() != StatusCode::GONE || sabotaged("sabotage.road.keeps_a_410") {
         return answer;
     }
     let body = Full::new(Bytes::from_static(EXPIRED.as_bytes())).map_err(|never| -> BoxError { match never {} });

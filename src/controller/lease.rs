@@ -14,13 +14,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::finalizer::post_params;
-use crate::failpoint::boundary;
+use crate::failpoint::{boundary, sabotaged};
 use crate::kernel::outcome::Failure;
 use crate::ports::clock::Clock;
 
 /// Annotation on the Lease: how far the event log had come, so that a restored database is noticed.
 const LOG_MARK: &str = "metawsm.dev/log";
 const MANAGER: &str = "metawsm-lease";
+/// Who stands by and hears nothing for so many durations of the Lease ends: a new start reads addresses, tokens and
+/// authorities anew. With the default of 15 s it is two minutes; tokens and authorities in files are read again in one.
+const UNHEARD: u32 = 8;
 
 /// Names and times of the election.
 #[derive(Clone, Debug)]
@@ -109,6 +112,10 @@ pub struct Elector {
     leadership: Leadership,
     mark: watch::Receiver<Option<String>>,
     seen: Option<Seen>,
+    /// When the API server last answered us.
+    heard: Instant,
+    /// The last round failed, and that was told.
+    failing: bool,
 }
 
 impl Elector {
@@ -127,6 +134,8 @@ impl Elector {
             leadership: Leadership::default(),
             mark,
             seen: None,
+            heard: Instant::now(),
+            failing: false,
         }
     }
 
@@ -136,12 +145,20 @@ impl Elector {
     }
 
     /// Waits until the Lease is ours; the mark that the last leader left on it. `None` when stopped before.
-    pub async fn acquire(&mut self, stop: &CancellationToken) -> Option<LastMark> {
+    ///
+    /// # Errors
+    /// [`Unheard`] when the API server did not answer us for long.
+    pub async fn acquire(&mut self, stop: &CancellationToken) -> Result<Option<LastMark>, Unheard> {
         let mut told = false;
+        self.heard = Instant::now();
         while !stop.is_cancelled() {
             if self.round().await {
                 info!(lease = self.config.name, identity = self.config.identity, "leading");
-                return Some(LastMark(self.marked()));
+                return Ok(Some(LastMark(self.marked())));
+            }
+            if self.heard.elapsed() >= self.config.duration * UNHEARD && !sabotaged("sabotage.lease.stands_by_for_ever")
+            {
+                return Err(Unheard(self.heard.elapsed()));
             }
             if let (false, Some(seen)) = (told, &self.seen) {
                 let holder = seen.lease.spec.as_ref().and_then(|s| s.holder_identity.clone());
@@ -156,7 +173,7 @@ impl Elector {
                 () = stop.cancelled() => {}
             }
         }
-        None
+        Ok(None)
     }
 
     /// Renews until `stop`, then gives the Lease back; returns earlier only when it is lost.
@@ -173,7 +190,7 @@ impl Elector {
             }
             let left = until.saturating_duration_since(Instant::now());
             let renewed = tokio::time::timeout(left, self.round()).await.unwrap_or(false);
-            if !renewed && Instant::now() >= until {
+            if !renewed && Instant::now() >= until && !sabotaged("sabotage.lease.never_lost") {
                 self.leadership.extend(None);
                 warn!("the lease could not be renewed in time");
                 return Err(LeaseLost);
@@ -186,20 +203,30 @@ impl Elector {
         let started = Instant::now();
         match tokio::time::timeout(self.config.renew_deadline, self.try_round()).await {
             Ok(Ok(true)) => {
+                self.failing = false;
                 self.leadership.extend(Some(started + self.config.renew_deadline));
                 true
             }
             Ok(Err(error)) => {
-                debug!(%error, "lease round failed");
+                if std::mem::replace(&mut self.failing, true) {
+                    debug!(%error, "lease round failed");
+                } else {
+                    warn!(%error, "the lease cannot be looked at; trying again");
+                }
                 false
             }
-            Ok(Ok(false)) | Err(_) => false,
+            Ok(Ok(false)) => {
+                self.failing = false;
+                false
+            }
+            Err(_) => false,
         }
     }
 
     async fn try_round(&mut self) -> Result<bool, kube::Error> {
         let now = Instant::now();
         let found = self.api.get_opt(&self.config.name).await?;
+        self.heard = Instant::now();
         self.note(found, now);
         let step = decide(
             self.seen.as_ref(),
@@ -294,6 +321,14 @@ impl Elector {
 
 /// What the last leader left on the Lease, if anything.
 pub struct LastMark(pub Option<String>);
+
+/// Who stands by cannot tell any more whether anybody leads.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "failed to look at the lease for {} s: the API server refuses us or is not where it was (its address, our token, its \
+     authority); ending, so that the next start reads them anew", .0.as_secs()
+)]
+pub struct Unheard(Duration);
 
 /// The Lease is somebody else's now.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::context::Context;
 use super::kind::{CommonStatus, Kind};
 use super::memory::version;
+use crate::failpoint::sabotaged;
 use crate::kernel::condition::{self, AUDIT_FORKED, READY, RECONCILING, STALLED, Verdict};
 use crate::kernel::journal::Journal as Ring;
 use crate::kernel::outcome::Failure;
@@ -26,7 +27,12 @@ pub async fn write<K: Kind>(
     let known = cx.memory.of(&uid);
     let now = cx.shared.clock.now();
     let old = K::status(object).cloned().unwrap_or_default();
-    let mut ring = Ring::new(&uid, old.journal(), known.recorded);
+    let journal = if sabotaged("sabotage.status.forgets_the_journal") {
+        &[]
+    } else {
+        old.journal()
+    };
+    let mut ring = Ring::new(&uid, journal, known.recorded);
     let notes: Vec<_> = plan.transitions.clone();
     ring.append(now, plan.transitions);
     let mut new = plan.status;

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::context::Context;
 use super::kind::Kind;
-use crate::failpoint::{Asked, fallible};
+use crate::failpoint::{Asked, fallible, sabotaged};
 use crate::kernel::journal::Journal as Ring;
 use crate::kernel::subject::Subject;
 use crate::ports::journal::{JournalError, Mirror, Record, Vanished};
@@ -60,6 +60,9 @@ pub async fn sweep<K: Kind>(
 
 /// The cache may be filled from an old list, which lacks what is younger: the API server has the last word.
 async fn is_there<K: Kind>(cx: &Context<K>, subject: &Subject) -> Result<bool, kube::Error> {
+    if sabotaged("sabotage.vanished.trusts_the_cache") {
+        return Ok(false);
+    }
     let found = cx.api(&subject.namespace).get_metadata_opt(&subject.name).await?;
     Ok(found.is_some_and(|object| object.uid().as_deref() == Some(&subject.uid)))
 }

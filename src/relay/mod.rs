@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::backoff::pause_after;
 use self::position::{Decision, LeaseMark, reconcile_position};
 pub use self::status::RelayStatus;
-use crate::failpoint::{Asked, fallible};
+use crate::failpoint::{Asked, fallible, sabotaged};
 use crate::ports::event_sink::{EventSink, Published, SinkError};
 use crate::ports::journal::JournalError;
 use crate::ports::outbox::{LogState, Outbox, OutboxRow, StreamPosition};
@@ -90,6 +90,9 @@ impl Relay {
                 Ok(Round::Moved) => failures + 1,
                 Err(error) => {
                     self.failed(error, failures);
+                    if sabotaged("sabotage.relay.gives_up") {
+                        return std::future::pending().await;
+                    }
                     failures + 1
                 }
             };
@@ -135,6 +138,7 @@ impl Relay {
         self.status.send_modify(RelayStatus::connect);
         match reconcile_position(&log, stream, self.mark) {
             Decision::Continue => {}
+            Decision::Rewind { .. } if sabotaged("sabotage.relay.never_rewinds") => {}
             Decision::Rewind { after } => {
                 let unsent = self.outbox.rewind(after).await?;
                 fallible("relay.after_rewind")?;

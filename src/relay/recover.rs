@@ -3,7 +3,7 @@
 
 use super::RelayError;
 use super::position::{Decision, LeaseMark, reconcile_position};
-use crate::failpoint::fallible;
+use crate::failpoint::{fallible, sabotaged};
 use crate::kernel::envelope::Envelope;
 use crate::ports::event_sink::{EventSink, WindowEntry};
 use crate::ports::outbox::{Outbox, StreamPosition, WindowEvent};
@@ -32,6 +32,9 @@ pub async fn recover(
     sink: &dyn EventSink,
     lease_mark: Option<LeaseMark>,
 ) -> Result<Recovered, RelayError> {
+    if sabotaged("sabotage.recover.reads_nothing_back") {
+        return Ok(Recovered::default());
+    }
     let log = outbox.log_state().await?;
     let stream = sink.position().await?;
     let decision = reconcile_position(&log, stream, lease_mark);

@@ -176,7 +176,7 @@ async fn leaks(stage: &Stage, alpha: &Value) -> Vec<String> {
         );
         found
     };
-    let gone = super::harness::polling::first(std::time::Duration::from_secs(10), async || {
+    let gone = super::harness::polling::first(super::harness::polling::PATIENCE, async || {
         look().is_empty().then_some(())
     });
     if gone.await.is_some() { vec![] } else { look() }

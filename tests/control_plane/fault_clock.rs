@@ -1,7 +1,6 @@
 //! The wall clock jumps two days ahead and two days back under a running controller (libfaketime; skipped without it).
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -10,7 +9,7 @@ use crate::harness::cluster::variable;
 use crate::harness::history::{audit_of, verify};
 use crate::harness::kstatus::{Verdict, verdict};
 use crate::harness::manifests::run;
-use crate::harness::polling::within;
+use crate::harness::polling::{PATIENCE, within};
 use crate::harness::stage::Stage;
 use crate::road::{Road, Script};
 
@@ -54,7 +53,7 @@ async fn a_clock_that_jumps_neither_loses_the_lease_nor_turns_history_around() {
             let seen = stage.run(&name).await;
             (!seen["status"].is_null() && verdict(&seen) == Verdict::Current).then_some(())
         };
-        within(Duration::from_secs(90), &format!("{name} is ready at {offset}"), ready).await;
+        within(PATIENCE, &format!("{name} is ready at {offset}"), ready).await;
         stage.request("run-0", offset).await;
         stage
             .until("Run", "run-0", "it answers", |r| {

@@ -11,7 +11,7 @@ use crate::harness::controller::{Controller, Settings};
 use crate::harness::history::{audit_of, verify};
 use crate::harness::kstatus::Verdict;
 use crate::harness::manifests::run;
-use crate::harness::polling::within;
+use crate::harness::polling::{PATIENCE, within};
 use crate::harness::requests::Requests;
 use crate::harness::stage::{Stage, condition};
 use crate::road::{Road, Script, script};
@@ -19,7 +19,7 @@ use crate::road::{Road, Script, script};
 /// Shorter than any hanging of the road, longer than any delay.
 const API_TIMEOUT: &str = "2s";
 /// What one step of the story may take over a bad road: kube's watches back off up to half a minute.
-const LONG: Duration = Duration::from_secs(150);
+const LONG: Duration = PATIENCE;
 /// So many times the writes of the clean road, and so many more: every write may be refused, lost or repeated now and
 /// then, and nothing may make a storm of it.
 const WRITES: (usize, usize) = (3, 20);

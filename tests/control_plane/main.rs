@@ -22,9 +22,11 @@ mod crash_matrix;
 mod crash_story;
 mod fault_clock;
 mod fault_cluster;
+mod fault_credentials;
 mod fault_leader;
 mod fault_redis;
 mod fault_road;
+mod fault_schema;
 mod fault_sqlite;
 #[path = "../remotes/server.rs"]
 #[expect(dead_code, reason = "other tests have its remotes misbehave")]
@@ -32,6 +34,8 @@ mod git_server;
 mod harness;
 mod road;
 mod sabotage;
+#[cfg(feature = "failpoints")]
+mod sabotage_product;
 mod schemas;
 mod soak;
 mod status_first_sight;

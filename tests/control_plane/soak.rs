@@ -242,10 +242,7 @@ async fn soak_leaves_nothing_stuck_and_nothing_behind() {
     .await;
     assert_eq!(validator::flaws(&soak.place()).await, vec![], "in the end");
     let data = soak.controller.data().to_owned();
-    let running = first(Duration::from_secs(10), async || {
-        leftovers::running(&data).is_empty().then_some(())
-    })
-    .await;
+    let running = first(SETTLING, async || leftovers::running(&data).is_empty().then_some(())).await;
     assert!(running.is_some(), "steps still run: {:?}", leftovers::running(&data));
     assert_eq!(entries(&data.join("steps")), Vec::<String>::new(), "folders of steps");
     let workspaces = soak.controller.workspaces();

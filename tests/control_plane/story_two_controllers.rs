@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::harness::controller::{Controller, Settings};
 use crate::harness::kstatus::Verdict;
 use crate::harness::manifests::run;
-use crate::harness::polling::{eventually, never_within, within};
+use crate::harness::polling::{eventually, never_within};
 use crate::harness::repositories::Repository;
 use crate::harness::stage::Stage;
 
@@ -122,8 +122,5 @@ async fn a_second_process_on_the_same_data_folder_waits_until_the_first_is_gone(
     assert_eq!(waiting.0, 503, "{}", waiting.1);
     is_done(&stage, &docs, "one", "A-1").await;
     first.kill9();
-    within(Duration::from_secs(20), "the second leads", async || {
-        second.leads().then_some(())
-    })
-    .await;
+    eventually("the second leads", async || second.leads().then_some(())).await;
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 pub use self::evidence::{Evidence, Place};
 pub use self::invariants::{Flaw, Invariant, judge};
 
-/// How long the stores may take to agree after the last change: the relay looks every two seconds, a lost race five.
-const SETTLING: Duration = Duration::from_secs(30);
+/// How long the stores may take to agree after the last change: the relay looks every two seconds, a lost race five, and
+/// the cores may be busy with other things.
+const SETTLING: Duration = Duration::from_secs(120);
 /// How often they are read meanwhile.
 const GLANCE: Duration = Duration::from_millis(250);
 

@@ -1,12 +1,14 @@
 //! How Redis is reached: settings, timeouts, and errors that never show a password. May not know any stream.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
 use redis::{Client, IntoConnectionInfo, RedisError};
 
+use crate::failpoint::sabotaged;
 use crate::ports::event_sink::SinkError;
 
 /// A script of a full batch takes milliseconds; past this the server is not there.
@@ -46,9 +48,10 @@ impl fmt::Debug for RedisSettings {
 }
 
 /// One connection that heals itself, and what must not be shown of it.
-#[derive(Clone)]
 pub struct Connection {
-    pub manager: ConnectionManager,
+    manager: Mutex<ConnectionManager>,
+    client: Client,
+    config: ConnectionManagerConfig,
     secret: Option<String>,
 }
 
@@ -80,14 +83,42 @@ impl Connection {
             .set_number_of_retries(RETRIES)
             .set_min_delay(MIN_DELAY)
             .set_max_delay(MAX_DELAY);
-        let manager = Client::open(info)
-            .and_then(|client| ConnectionManager::new_lazy_with_config(client, config))
-            .map_err(not_a_url)?;
-        Ok(Self { manager, secret })
+        let client = Client::open(info).map_err(not_a_url)?;
+        let manager = ConnectionManager::new_lazy_with_config(client.clone(), config.clone()).map_err(not_a_url)?;
+        Ok(Self {
+            manager: Mutex::new(manager),
+            client,
+            config,
+            secret,
+        })
     }
 
-    /// The error in words, without the password.
-    pub fn words(&self, error: &RedisError) -> SinkError {
+    /// What commands are sent with.
+    pub fn manager(&self) -> ConnectionManager {
+        self.manager.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The error in words, without the password. The next command gets a connection that is made anew where this one
+    /// cannot heal by itself.
+    pub fn failed(&self, error: &RedisError) -> SinkError {
+        if !error.is_io_error() {
+            self.renew();
+        }
+        self.words(error)
+    }
+
+    /// A manager connects again after errors of the line only: where the server refused the connection itself (a
+    /// password, "loading", too many clients), it would answer every command with that first refusal for ever.
+    fn renew(&self) {
+        if sabotaged("sabotage.redis.keeps_a_refusal") {
+            return;
+        }
+        if let Ok(fresh) = ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone()) {
+            *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
+    }
+
+    fn words(&self, error: &RedisError) -> SinkError {
         let text = error.to_string();
         SinkError(match &self.secret {
             Some(secret) => text.replace(secret.as_str(), "***"),

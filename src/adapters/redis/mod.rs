@@ -12,6 +12,7 @@ use self::connection::Connection;
 pub use self::connection::RedisSettings;
 use self::entry::{Entry, PAYLOAD};
 use self::streams::StreamNames;
+use crate::failpoint::sabotaged;
 use crate::ports::event_sink::{EventSink, Published, SinkError, WindowEntry};
 use crate::ports::outbox::{OutboxRow, StreamPosition};
 
@@ -40,7 +41,7 @@ impl RedisSink {
     }
 
     async fn last_generated_id(&self) -> Result<Option<String>, SinkError> {
-        let mut manager = self.connection.manager.clone();
+        let mut manager = self.connection.manager();
         let mut command = redis::cmd("XINFO");
         command.arg("STREAM").arg(self.names.ordered());
         match command
@@ -49,7 +50,7 @@ impl RedisSink {
         {
             Ok(info) => Ok(Some(info.last_generated_id)),
             Err(error) if error.detail().is_some_and(|detail| detail.contains("no such key")) => Ok(None),
-            Err(error) => Err(self.connection.words(&error)),
+            Err(error) => Err(self.connection.failed(&error)),
         }
     }
 }
@@ -72,30 +73,46 @@ impl EventSink for RedisSink {
             .arg(self.typed_length);
         for row in rows {
             let entry = Entry::of(&row.envelope)?;
-            script.key(self.names.of_type(&row.envelope.event.event_type));
+            script.key(self.names.of_type(type_of(row)));
             script
-                .arg(row.position.to_string())
+                .arg(id_of(row))
                 .arg(entry.message_uuid)
                 .arg(entry.metadata)
                 .arg(entry.payload);
         }
-        let mut manager = self.connection.manager.clone();
+        let mut manager = self.connection.manager();
         match script.invoke_async::<i64>(&mut manager).await {
             Ok(0) => Ok(Published::Moved),
             Ok(_) => Ok(Published::All),
-            Err(error) => Err(self.connection.words(&error)),
+            Err(error) => Err(self.connection.failed(&error)),
         }
     }
 
     async fn read_window(&self, after: Option<StreamPosition>, limit: u32) -> Result<Vec<WindowEntry>, SinkError> {
         let from = after.map_or_else(|| "-".to_owned(), |after| format!("({after}"));
-        let mut manager = self.connection.manager.clone();
+        let mut manager = self.connection.manager();
         let reply: StreamRangeReply = manager
             .xrange_count(self.names.ordered(), from, "+", limit)
             .await
-            .map_err(|error| self.connection.words(&error))?;
+            .map_err(|error| self.connection.failed(&error))?;
         reply.ids.iter().map(window_entry).collect()
     }
+}
+
+/// The entry's id on the ordered stream: explicit, so that what was sent already is refused.
+fn id_of(row: &OutboxRow) -> String {
+    if sabotaged("sabotage.sink.any_id") {
+        return "*".to_owned();
+    }
+    row.position.to_string()
+}
+
+/// Which of the streams by type takes it.
+fn type_of(row: &OutboxRow) -> &str {
+    if sabotaged("sabotage.sink.one_type") {
+        return "run.closed";
+    }
+    &row.envelope.event.event_type
 }
 
 fn window_entry(entry: &StreamId) -> Result<WindowEntry, SinkError> {

@@ -21,6 +21,10 @@ mod code {
 const DAMAGED: &str = "the file is damaged (`metawsm db verify` says where): move the file away together with its -wal and \
 -shm, or restore a backup; without it history is rebuilt from the cluster and from Redis";
 
+/// What helps with a file that cannot be used at all.
+pub const WAY_OUT: &str = "restore a backup, or move the file away together with its -wal and -shm; without it history is \
+rebuilt from the cluster and from Redis";
+
 /// What is wrong and what helps.
 pub fn words(error: &sqlx::Error) -> JournalError {
     let advice = match primary_code(error) {

@@ -10,6 +10,8 @@ mod log;
 mod open;
 mod read;
 mod record;
+#[cfg(feature = "failpoints")]
+mod sabotage;
 mod verify;
 mod writer;
 
@@ -116,6 +118,8 @@ impl HistoryReader {
 #[async_trait]
 impl Journal for History {
     async fn record(&self, record: Record) -> Result<Recorded, JournalError> {
+        #[cfg(feature = "failpoints")]
+        let record = sabotage::spoiled(record);
         self.ask(|answer| Command::Record(Box::new(record), answer)).await
     }
 

@@ -9,10 +9,14 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-use super::failure::words;
+use super::failure::{WAY_OUT, words};
+use crate::failpoint::sabotaged;
 use crate::ports::journal::JournalError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Where sqlx keeps which migrations were applied.
+const LEDGER: &str = "_sqlx_migrations";
 
 /// How long a statement waits for another process; a backup tool holds the lock for less.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -86,14 +90,45 @@ fn make_file(path: &Path) -> std::io::Result<()> {
 }
 
 async fn migrate(pool: &SqlitePool) -> Result<(), JournalError> {
+    if !sabotaged("sabotage.sqlite.any_schema") {
+        refuse_strangers(pool).await?;
+    }
     MIGRATIONS.run(pool).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => newer(version),
         MigrateError::VersionMismatch(version) => {
-            JournalError(format!("schema version {version} was changed after its release"))
+            JournalError(format!("schema version {version} is not the released one: {WAY_OUT}"))
+        }
+        MigrateError::Dirty(version) => {
+            JournalError(format!("schema version {version} was applied only in part: {WAY_OUT}"))
         }
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => words(&error),
         other => JournalError(other.to_string()),
     })
+}
+
+/// A file that has tables and not the first of our migrations is another program's, or lost what says how old it is.
+async fn refuse_strangers(pool: &SqlitePool) -> Result<(), JournalError> {
+    let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        .fetch_all(pool)
+        .await
+        .map_err(|error| words(&error))?;
+    if tables.iter().all(|name| name == LEDGER || name.starts_with("sqlite_")) {
+        return Ok(());
+    }
+    let known = tables.iter().any(|name| name == LEDGER);
+    let first = "SELECT count(*) FROM _sqlx_migrations WHERE version = 1";
+    let ours = known
+        && sqlx::query_scalar::<_, i64>(first)
+            .fetch_one(pool)
+            .await
+            .map_err(|e| words(&e))?
+            == 1;
+    if ours {
+        return Ok(());
+    }
+    Err(JournalError(format!(
+        "not a database of metawsm, or it lost its schema version: {WAY_OUT}"
+    )))
 }
 
 async fn known_schema(pool: &SqlitePool) -> Result<(), JournalError> {

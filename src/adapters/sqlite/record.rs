@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::event_row::columns_of;
 use super::log::current_log;
+use crate::failpoint::sabotaged;
 use crate::kernel::moment::Moment;
 use crate::ports::journal::{JournalError, Record, Recorded};
 
@@ -95,7 +96,11 @@ pub async fn write_group(
     records: &[&Record],
     now: Moment,
 ) -> Result<GroupOutcome, sqlx::Error> {
-    let answers = write_audit(connection, records, now).await?;
+    let answers = if sabotaged("sabotage.record.without_facts") {
+        vec![Recorded::default(); records.len()]
+    } else {
+        write_audit(connection, records, now).await?
+    };
     let appended = write_events(connection, records, now).await?;
     let mirrors: Vec<Value> = records.iter().filter_map(|record| mirror_columns(record)).collect();
     if !mirrors.is_empty() {
@@ -186,9 +191,10 @@ async fn write_events(
         .bind(log.last_sequence)
         .execute(&mut *connection)
         .await?;
+    let skipped = i64::from(sabotaged("sabotage.record.skips_a_number"));
     sqlx::query("UPDATE log SET last_sequence = last_sequence + ?2 WHERE log_id = ?1")
         .bind(&log.log_id)
-        .bind(i64::try_from(inserted).unwrap_or(i64::MAX))
+        .bind(i64::try_from(inserted).unwrap_or(i64::MAX) + skipped)
         .execute(&mut *connection)
         .await?;
     Ok(true)

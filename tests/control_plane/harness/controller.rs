@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::cluster::variable;
 use super::leftovers;
-use super::polling::{eventually, within};
+use super::polling::{PATIENCE, eventually, within};
 
 /// How a controller is started. Every field may be changed before [`Settings::start`].
 #[derive(Clone, Debug)]
@@ -127,11 +127,9 @@ impl Controller {
         let mut process = self.process.take().expect("it runs");
         let pid = Pid::from_child(&process);
         kill_process(pid, Signal::TERM).unwrap();
-        let ended: ExitStatus = within(
-            Duration::from_secs(40),
-            "the controller ends after SIGTERM",
-            async || process.try_wait().unwrap(),
-        )
+        let ended: ExitStatus = within(PATIENCE, "the controller ends after SIGTERM", async || {
+            process.try_wait().unwrap()
+        })
         .await;
         assert!(
             ended.success(),
@@ -154,7 +152,7 @@ impl Controller {
     pub async fn until_ended(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("it runs");
         let look = async || process.try_wait().unwrap();
-        within(Duration::from_secs(60), "the controller ends by itself", look).await
+        eventually("the controller ends by itself", look).await
     }
 
     /// Sends it a signal.

@@ -13,4 +13,6 @@ pub mod polling;
 pub mod redis;
 pub mod repositories;
 pub mod requests;
+pub mod slow;
 pub mod stage;
+pub mod tls;

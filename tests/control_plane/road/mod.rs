@@ -7,7 +7,7 @@ mod mangle;
 pub mod script;
 mod serve;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,12 +25,16 @@ pub struct Terms {
     pub upstream: Client,
     /// Requests reach the API server as this user's.
     pub user: Option<String>,
-    /// Only requests with this token pass.
-    pub token: Option<String>,
+    /// Only requests with one of these tokens pass; all where there is none.
+    pub tokens: Vec<&'static str>,
+    /// Which of them were shown so far.
+    pub shown: BTreeSet<&'static str>,
     /// The next watch events of this `(path ends with, name)` are swallowed without a word, so many of them.
     pub swallow: Option<(String, String, u32)>,
     counts: HashMap<String, u64>,
     lists: HashMap<String, Vec<lists::Seen>>,
+    /// The resource version of a path that was called too old: it stays so until the next list.
+    gone: HashMap<String, String>,
     /// What went wrong so far, and how often.
     pub done: BTreeMap<String, u32>,
 }
@@ -71,10 +75,12 @@ impl Road {
             script,
             upstream: client_of(kubeconfig).await,
             user: None,
-            token: None,
+            tokens: vec![],
+            shown: BTreeSet::new(),
             swallow: None,
             counts: HashMap::new(),
             lists: HashMap::new(),
+            gone: HashMap::new(),
             done: BTreeMap::new(),
         };
         let shared = Shared(Arc::new(Mutex::new(terms)));
@@ -116,6 +122,11 @@ impl Road {
         );
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    /// The port on the loopback interface.
+    pub fn port(&self) -> u16 {
+        self.address.rsplit(':').next().unwrap().parse().unwrap()
     }
 
     /// What went wrong so far, and how often.

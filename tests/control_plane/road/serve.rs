@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use super::script::{Fault, Sort};
-use super::{Shared, lists, mangle};
+use super::{Shared, Terms, lists, mangle};
 
 const OURS: &str = "/apis/metawsm.dev/";
 
@@ -24,14 +24,8 @@ pub async fn serve(listener: TcpListener, shared: Shared) {
 async fn carry(State(shared): State<Shared>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let sort = sort_of(&request);
-    if let Some(token) = shared.terms().token.clone() {
-        let shown = request
-            .headers()
-            .get(header::AUTHORIZATION)
-            .and_then(|v| v.to_str().ok());
-        if shown != Some(format!("Bearer {token}").as_str()) {
-            return status(401, "Unauthorized");
-        }
+    if !is_known(&shared, request.headers()) {
+        return status(401, "Unauthorized");
     }
     if !path.starts_with(OURS) {
         return pass(&shared, request).await.unwrap_or_else(|error| status(502, &error));
@@ -40,6 +34,7 @@ async fn carry(State(shared): State<Shared>, request: Request) -> Response {
         let mut terms = shared.terms();
         let nth = terms.nth(format!("{sort:?} {path}"));
         let fault = terms.script.fault(sort, &path, nth);
+        let fault = too_old(&mut terms, sort, &path, version_of(&request), fault);
         if let Some(fault) = fault {
             terms.note((sort, fault));
         }
@@ -70,6 +65,39 @@ async fn carry(State(shared): State<Shared>, request: Request) -> Response {
         Sort::Watch => answer,
         Sort::List | Sort::Read | Sort::Write => whole(&shared, &path, sort, fault, answer).await,
     }
+}
+
+fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
+    let mut terms = shared.terms();
+    let header = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let token = header.and_then(|h| h.strip_prefix("Bearer "));
+    let known = terms.tokens.iter().copied().find(|t| Some(*t) == token);
+    terms.shown.extend(known);
+    known.is_some() || terms.tokens.is_empty()
+}
+
+/// Who was told once that a resource version is too old is told so again, until there was a list.
+fn too_old(terms: &mut Terms, sort: Sort, path: &str, version: Option<String>, fault: Option<Fault>) -> Option<Fault> {
+    match sort {
+        Sort::Watch if fault == Some(Fault::Answer(410)) => {
+            terms.gone.extend(version.map(|v| (path.to_owned(), v)));
+            fault
+        }
+        Sort::Watch if version.is_some() && terms.gone.get(path) == version.as_ref() => Some(Fault::Answer(410)),
+        Sort::List => {
+            terms.gone.remove(path);
+            fault
+        }
+        Sort::Watch | Sort::Read | Sort::Write => fault,
+    }
+}
+
+fn version_of(request: &Request) -> Option<String> {
+    let query = request.uri().query().unwrap_or_default();
+    let mut words = query.split('&');
+    words
+        .find_map(|w| w.strip_prefix("resourceVersion="))
+        .map(str::to_owned)
 }
 
 fn sort_of(request: &Request) -> Sort {
