@@ -54,7 +54,10 @@ async fn main() {
         "{:>8}  {:>24} {:>12} {:>12} {:>10}",
         "events", "", "decoded", "bare", "rate/bare"
     );
-    for (what, times) in [("consumer group", &mut decoded), ("reading a history back", &mut windows)] {
+    for (what, times) in [
+        ("consumer group", &mut decoded),
+        ("reading a history back", &mut windows),
+    ] {
         let took = world::median(times);
         println!(
             "{count:>8}  {what:>24} {:>12} {:>12} {:>10}",
@@ -72,12 +75,18 @@ async fn fill(sink: &RedisSink, count: usize) {
     let mut end = None;
     loop {
         let rows = history.pending(PAGE).await.unwrap();
-        let Some(last) = rows.last().map(|row| row.position) else { break };
+        let Some(last) = rows.last().map(|row| row.position) else {
+            break;
+        };
         sink.publish(end, &rows).await.unwrap();
         history.mark_sent(last).await.unwrap();
         end = Some(last);
     }
-    Arc::into_inner(history).expect("nobody else has it").close().await.unwrap();
+    Arc::into_inner(history)
+        .expect("nobody else has it")
+        .close()
+        .await
+        .unwrap();
 }
 
 /// Reads the whole stream through a new group; every batch is acknowledged once `look` has seen it.
@@ -88,7 +97,10 @@ async fn drain(
     look: impl Fn(&[StreamId]) -> usize,
 ) -> Duration {
     let group = uuid::Uuid::new_v4().to_string();
-    connection.xgroup_create::<_, _, _, ()>(stream, &group, "0").await.unwrap();
+    connection
+        .xgroup_create::<_, _, _, ()>(stream, &group, "0")
+        .await
+        .unwrap();
     let mut read = redis::cmd("XREADGROUP");
     read.arg("GROUP").arg(&group).arg("bench").arg("COUNT").arg(PAGE);
     read.arg("STREAMS").arg(stream).arg(">");

@@ -29,7 +29,10 @@ use serde_json::{Value, json};
 #[tokio::main]
 async fn main() {
     let (rounds, files) = (world::rounds(9), world::number("BENCH_FILES", 133));
-    world::header("a Run from its creation to Ready against its requests and copies", rounds);
+    world::header(
+        "a Run from its creation to Ready against its requests and copies",
+        rounds,
+    );
     let (stage, bare) = (Stage::new().await, Cluster::new().await);
     let home = stage.repository("home");
     let controller = stage.controller("bench").with("METAWSM_LOG", "info").lead().await;
@@ -101,7 +104,10 @@ fn of(log: &[String], names: &[&str]) -> Vec<[String; 4]> {
 async fn replay(stage: &Stage, bare: &Cluster, asked: &[[String; 4]]) -> Duration {
     let mut real = Vec::new();
     for [_, resource, name, _] in asked.iter().filter(|[_, _, name, _]| !name.is_empty()) {
-        if !real.iter().any(|(r, n, _): &(String, String, Value)| (r, n) == (resource, name)) {
+        if !real
+            .iter()
+            .any(|(r, n, _): &(String, String, Value)| (r, n) == (resource, name))
+        {
             let kind = if resource == "runs" { "Run" } else { "TicketTopology" };
             real.push((resource.clone(), name.clone(), stage.get(kind, name).await));
         }
@@ -153,10 +159,7 @@ async fn ask(bare: &Cluster, verb: &str, object: &Value, of_status: bool, turn: 
 
 /// What a person would do by hand, all of it safe on disk as the seed leaves it.
 fn copy(home: &Repository, documents: &str, to: &Path) {
-    git(
-        &home.path,
-        &["clone", "--quiet", "--local", ".", to.to_str().unwrap()],
-    );
+    git(&home.path, &["clone", "--quiet", "--local", ".", to.to_str().unwrap()]);
     git(to, &["switch", "--quiet", "--create", "task/bench"]);
     let target = to.join(documents);
     std::fs::create_dir_all(target.parent().unwrap()).unwrap();

@@ -36,7 +36,10 @@ async fn main() {
     let (mut ours, mut raws) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
         let our = relay(&history, &prefix, count).await;
-        let entries: StreamRangeReply = connection.xrange_all(StreamNames::new(&prefix).ordered()).await.unwrap();
+        let entries: StreamRangeReply = connection
+            .xrange_all(StreamNames::new(&prefix).ordered())
+            .await
+            .unwrap();
         assert_eq!(entries.ids.len(), count, "every event arrived");
         records::clear(&mut connection, &prefix).await;
         let raw = pipelined(&mut connection, &prefix, &entries.ids).await;
@@ -96,7 +99,13 @@ async fn pipelined(connection: &mut MultiplexedConnection, prefix: &str, entries
         let mut pipeline = redis::pipe();
         for (id, values) in batch {
             for stream in [&ordered, &typed] {
-                pipeline.cmd("XADD").arg(stream).arg("MAXLEN").arg("~").arg(LENGTH).arg(id);
+                pipeline
+                    .cmd("XADD")
+                    .arg(stream)
+                    .arg("MAXLEN")
+                    .arg("~")
+                    .arg(LENGTH)
+                    .arg(id);
                 for (field, value) in fields.iter().zip(values) {
                     pipeline.arg(field).arg(value);
                 }

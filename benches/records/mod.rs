@@ -57,7 +57,14 @@ fn mirror(number: usize, commit: &str, journal: &Value) -> Mirror {
         json!({"type": kind, "status": "True", "reason": "Seeded", "message": "every workspace is ready",
                "lastTransitionTime": "2026-11-21T08:36:39Z", "observedGeneration": 1})
     };
-    let conditions = ["Ready", "Reconciling", "Stalled", "TopologyAccepted", "WorkspacesReady", "DocsSeeded"];
+    let conditions = [
+        "Ready",
+        "Reconciling",
+        "Stalled",
+        "TopologyAccepted",
+        "WorkspacesReady",
+        "DocsSeeded",
+    ];
     let conditions: Vec<_> = conditions.into_iter().map(condition).collect();
     Mirror {
         resource_version: format!("{}", 1_000_000 + number),

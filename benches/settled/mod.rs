@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use metawsm::kernel::canonical::sha256;
 use metawsm::kernel::journal::JournalEntry;
 use serde_json::{Value, json};
 
@@ -85,10 +86,11 @@ impl Settled {
         .await;
     }
 
+    /// Lets a controller record them all, which is all that it has to do.
     async fn settle(&self) {
+        let requests = Requests::from_now(&self.cluster.namespace).expect("the audit log can be read");
         let mut controller = self.controller().start();
         self.until_passed(&controller).await;
-        let requests = Requests::from_now(&self.cluster.namespace).expect("the audit log can be read");
         tokio::time::sleep(STILL).await;
         assert_eq!(requests.writes(), Vec::<String>::new(), "they are settled");
         controller.terminate().await;
@@ -123,7 +125,9 @@ impl Pattern {
         let (run_name, ticket) = (format!("run-{NUMBER}"), format!("T-{NUMBER}"));
         let home = stage.home_of("home", &[&ticket]);
         let mut controller = stage.controller("pattern").lead().await;
-        stage.create(&run(&run_name, &[&ticket], &[("home", &home)], json!({}))).await;
+        stage
+            .create(&run(&run_name, &[&ticket], &[("home", &home)], json!({})))
+            .await;
         let ready = |o: &Value| condition(o, "Ready")["status"] == "True";
         stage.until("Run", &run_name, "it is ready", ready).await;
         stage.patch("Run", &run_name, json!({"spec": {"suspend": true}})).await;
@@ -149,10 +153,18 @@ impl Pattern {
             let text = object.to_string().replace(&self.namespace, &to.namespace);
             serde_json::from_str(&text.replace(NUMBER, &number)).unwrap()
         };
-        let (run, topology) = (told(&self.run), told(&self.topology));
+        let (mut run, topology) = (told(&self.run), told(&self.topology));
         let old = run["metadata"]["uid"].as_str().unwrap().to_owned();
         let uid = create(to, &run).await?;
         let topology: Value = serde_json::from_str(&topology.to_string().replace(&old, &uid)).unwrap();
+        let workspace = &run["status"]["workspaces"][0];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let line = format!(
+            "{} {}\n",
+            text(&workspace["ticket"]),
+            text(&workspace["seed"]["revision"])
+        );
+        run["status"]["docs"]["freshnessRevision"] = json!(sha256(line));
         write_status(to, &run, &uid).await?;
         let uid = create(to, &topology).await?;
         write_status(to, &topology, &uid).await

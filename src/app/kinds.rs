@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::{Resource as _, ResourceExt as _};
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use kube::{Resource as _, ResourceExt as _};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
