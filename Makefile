@@ -58,9 +58,11 @@ up: ## start control plane, Redis and controller in the background (.run/kubecon
 down: ## stop what 'up' and 'demo' started; their data stays in .run/
 	scripts/down
 
-bench: ## run the benchmarks, one file per question that has a number
+bench: ## run the benchmarks, one file per question that has a number (BENCH=journal: that one)
 	@tests/control-plane/ensure-tools
-	$(WITH) cargo bench --locked
+	cargo build --locked --release
+	cargo bench --locked --no-run $(if $(BENCH),--bench $(BENCH))
+	METAWSM_BENCH_BINARY=$(CURDIR)/target/release/metawsm $(WITH) cargo bench --locked $(if $(BENCH),--bench $(BENCH))
 
 clean: down ## stop everything and remove what was built in the clone
 	cargo clean

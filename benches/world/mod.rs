@@ -19,11 +19,7 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let scratch = match std::env::var_os("BENCH_DIR") {
-            Some(folder) => tempfile::tempdir_in(folder),
-            None => tempfile::tempdir(),
-        }
-        .unwrap();
+        let scratch = scratch();
         let root = scratch.path().canonicalize().unwrap();
         let world = Self {
             _scratch: scratch,
@@ -158,8 +154,22 @@ pub fn timed_with<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     (begun.elapsed(), value)
 }
 
+/// A folder that goes with the value, below `BENCH_DIR` where that is set.
+pub fn scratch() -> tempfile::TempDir {
+    match std::env::var_os("BENCH_DIR") {
+        Some(folder) => tempfile::tempdir_in(folder),
+        None => tempfile::tempdir(),
+    }
+    .unwrap()
+}
+
 pub fn rounds(usual: usize) -> usize {
-    std::env::var("BENCH_ROUNDS")
+    number("BENCH_ROUNDS", usual)
+}
+
+/// What a variable says, or what is usual.
+pub fn number(variable: &str, usual: usize) -> usize {
+    std::env::var(variable)
         .ok()
         .and_then(|n| n.parse().ok())
         .unwrap_or(usual)
@@ -172,6 +182,12 @@ pub fn median(times: &mut [Duration]) -> Duration {
 
 pub fn ratio(one: Duration, other: Duration) -> String {
     format!("{:.2}x", one.as_secs_f64() / other.as_secs_f64())
+}
+
+/// How many in a second.
+pub fn rate(count: usize, took: Duration) -> String {
+    let count = f64::from(u32::try_from(count).unwrap());
+    format!("{:.0}/s", count / took.as_secs_f64())
 }
 
 pub fn header(what: &str, rounds: usize) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use kube::{Resource as _, ResourceExt as _};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
@@ -14,12 +14,13 @@ use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
 use super::{COUNT, Ground};
 use crate::adapters::executor_local::LocalExecutor;
+use crate::controller::caches::Caches;
 use crate::controller::context::{Context, Shared};
 use crate::controller::kind::Kind;
 use crate::controller::metrics::ControllerLabels;
 use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::vanished;
-use crate::kernel::ticket::topology_name;
+use crate::kernel::ticket::{is_topology_of, topology_name};
 use crate::ports::executor::Executor;
 use crate::run::crd::Run;
 use crate::run::turnstile::Turnstile;
@@ -98,7 +99,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         client: shared.client.clone(),
         runs: run_store.clone(),
     };
-    let tap = runs_of(run_store.clone(), wake_run.clone());
+    let tap = runs_of(run_store.clone(), wake_run.clone(), shared.caches.clone());
     start_kind(
         ground,
         tasks,
@@ -201,13 +202,21 @@ fn claims(topology: &TicketTopology, run_uid: &str) -> bool {
     status.is_some_and(|s| s.claims.iter().any(|claim| claim.run_uid == run_uid))
 }
 
-/// A topology that changed wakes every Run that wants its ticket.
-fn runs_of(runs: Store<Guarded<Run>>, wake: Pokes<Run>) -> impl Fn(&Guarded<TicketTopology>) + Send + 'static {
+/// A topology that changed wakes every Run that wants its ticket. While the caches are filled for the first time it need
+/// not look for them: every Run has a pass once they are.
+fn runs_of(
+    runs: Store<Guarded<Run>>,
+    wake: Pokes<Run>,
+    caches: Caches,
+) -> impl Fn(&Guarded<TicketTopology>) + Send + 'static {
     move |topology| {
-        let (name, namespace) = (topology.name_any(), topology.namespace());
+        if !caches.are_complete() {
+            return;
+        }
+        let (name, namespace) = (topology.name_any(), &topology.meta().namespace);
         let wanted = runs.state_filter(|run| {
             let Ok(run) = &run.0 else { return false };
-            run.namespace() == namespace && run.spec.tickets.iter().any(|t| topology_name(t) == name)
+            run.metadata.namespace == *namespace && run.spec.tickets.iter().any(|t| is_topology_of(&name, t))
         });
         for run in wanted {
             let _ = wake.send(ObjectRef::from_obj(run.as_ref()));

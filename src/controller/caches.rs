@@ -24,6 +24,11 @@ impl Caches {
         self.missing.send_modify(|n| *n = n.saturating_sub(1));
     }
 
+    /// Whether all are.
+    pub fn are_complete(&self) -> bool {
+        *self.missing.borrow() == 0
+    }
+
     /// Waits until all are.
     pub async fn complete(&self) {
         // The sender is ours, so waiting cannot fail.

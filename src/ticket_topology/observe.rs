@@ -1,11 +1,11 @@
 //! Reads all that a topology's decision may know. Decides nothing.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::api::Api;
 use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::ObjectRef;
 
 use super::TopologyKind;
 use super::crd::{Claim, TicketTopology};
@@ -24,12 +24,12 @@ pub struct Observed {
 pub async fn observe(kind: &TopologyKind, object: &Arc<TicketTopology>) -> Result<Observed, Failure> {
     let claims = object.status.as_ref().map(|s| s.claims.as_slice()).unwrap_or_default();
     let mut abandoned = Vec::new();
-    if !claims.is_empty() {
-        let alive: HashSet<String> = kind.runs.state().iter().filter_map(|r| r.uid()).collect();
-        for claim in claims.iter().filter(|c| !alive.contains(&c.run_uid)) {
-            if is_gone(kind, object, claim).await? {
-                abandoned.push(claim.clone());
-            }
+    let namespace = object.namespace().unwrap_or_default();
+    for claim in claims {
+        let cached = kind.runs.get(&ObjectRef::new(&claim.run_name).within(&namespace));
+        let is_alive = cached.is_some_and(|run| run.uid().as_deref() == Some(&claim.run_uid));
+        if !is_alive && is_gone(kind, object, claim).await? {
+            abandoned.push(claim.clone());
         }
     }
     Ok(Observed {

@@ -4,56 +4,47 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::event_row::columns_of;
 use super::log::current_log;
 use crate::failpoint::sabotaged;
+use crate::kernel::envelope::content_hash;
+use crate::kernel::event::DomainEvent;
+use crate::kernel::journal::JournalEntry;
 use crate::kernel::moment::Moment;
-use crate::ports::journal::{JournalError, Record, Recorded};
+use crate::kernel::subject::Subject;
+use crate::ports::journal::{JournalError, Mirror, Record, Recorded};
 
 const INSERT_AUDIT: &str = "
 INSERT INTO audit_log (kind, namespace, name, uid, seq, at, type, facts, actor_type, actor_name, cause,
-                       prev_hash, hash, recorded_at)
-SELECT value ->> 'kind', value ->> 'namespace', value ->> 'name', value ->> 'uid', value ->> 'seq', value ->> 'at',
-       value ->> 'type', value ->> 'facts', value ->> 'actor_type', value ->> 'actor_name', value ->> 'cause',
-       value ->> 'prev_hash', value ->> 'hash', ?2
-FROM json_each(?1) WHERE true
-ON CONFLICT (uid, seq, hash) DO NOTHING
-RETURNING uid, seq, hash";
+                       prev_hash, hash, recorded_at) ";
 
 const SELECT_FORKED: &str = "
 SELECT DISTINCT a.uid, a.seq
 FROM json_each(?1) j
-JOIN audit_log a ON a.uid = j.value ->> 'uid' AND a.seq = j.value ->> 'seq' AND a.hash <> j.value ->> 'hash'";
+JOIN audit_log a ON a.uid = j.value ->> 0 AND a.seq = j.value ->> 1 AND a.hash <> j.value ->> 2";
+
+const SELECT_KNOWN: &str = "
+SELECT e.subject_uid, e.subject_seq
+FROM json_each(?1) j
+JOIN events e ON e.subject_uid = j.value ->> 0 AND e.subject_seq = j.value ->> 1";
 
 const INSERT_EVENTS: &str = "
 INSERT INTO events (log_id, sequence, event_id, event_type, event_version, occurred_at, thread_id, run_id, ticket,
                     agent_name, actor_type, actor_name, actor_attested, correlation_id, causation_id, subject,
-                    subject_uid, subject_seq, data, content_hash, recorded_at, source)
-SELECT ?2, ?3 + row_number() OVER (ORDER BY j.key), value ->> 'event_id', value ->> 'event_type',
-       value ->> 'event_version', value ->> 'occurred_at', value ->> 'thread_id', value ->> 'run_id',
-       value ->> 'ticket', value ->> 'agent_name', value ->> 'actor_type', value ->> 'actor_name',
-       value ->> 'actor_attested', value ->> 'correlation_id', value ->> 'causation_id', value ->> 'subject',
-       value ->> 'subject_uid', value ->> 'subject_seq', value ->> 'data', value ->> 'content_hash', ?4, 'live'
-FROM json_each(?1) j
-WHERE NOT EXISTS (SELECT 1 FROM events e
-                  WHERE e.subject_uid = value ->> 'subject_uid' AND e.subject_seq = value ->> 'subject_seq')
-ORDER BY j.key";
+                    subject_uid, subject_seq, data, content_hash, recorded_at, source) ";
 
 const INSERT_OUTBOX: &str = "
 INSERT INTO outbox (epoch_ms, sequence, position)
 SELECT ?1, sequence, position FROM events WHERE log_id = ?2 AND sequence > ?3";
 
+const INSERT_MIRROR: &str = "
+INSERT INTO mirror (uid, kind, namespace, name, resource_version, generation, created_at, spec, status,
+                    observed_at, deleted_at) ";
+
 /// A `resourceVersion` is a number of any length: the longer one is greater. One that grew tells the truth about
 /// deletion too; an equal one may only add it.
-const UPSERT_MIRROR: &str = "
-INSERT INTO mirror (uid, kind, namespace, name, resource_version, generation, created_at, spec, status,
-                    observed_at, deleted_at)
-SELECT value ->> 'uid', value ->> 'kind', value ->> 'namespace', value ->> 'name', value ->> 'resource_version',
-       value ->> 'generation', value ->> 'created_at', value ->> 'spec', value ->> 'status', ?2,
-       CASE WHEN value ->> 'deleted' THEN ?2 END
-FROM json_each(?1) WHERE true
+const OR_UPDATE: &str = "
 ON CONFLICT (uid) DO UPDATE SET
     deleted_at = CASE WHEN excluded.resource_version = mirror.resource_version OR excluded.deleted_at IS NOT NULL
                       THEN coalesce(mirror.deleted_at, excluded.deleted_at) END,
@@ -61,6 +52,10 @@ ON CONFLICT (uid) DO UPDATE SET
     spec = excluded.spec, status = excluded.status, observed_at = excluded.observed_at
 WHERE (length(excluded.resource_version), excluded.resource_version)
    >= (length(mirror.resource_version), mirror.resource_version)";
+
+/// Rows of one insert. Few sizes make few statements, so each is prepared once and found again; the largest is a full
+/// group of records with one row each.
+const SIZES: [usize; 3] = [64, 8, 1];
 
 /// What became of a group: an answer for each record, and whether anything is to be sent.
 pub struct GroupOutcome {
@@ -102,15 +97,19 @@ pub async fn write_group(
         write_audit(connection, records, now).await?
     };
     let appended = write_events(connection, records, now).await?;
-    let mirrors: Vec<Value> = records.iter().filter_map(|record| mirror_columns(record)).collect();
-    if !mirrors.is_empty() {
-        sqlx::query(UPSERT_MIRROR)
-            .bind(as_text(mirrors))
-            .bind(now.to_string())
-            .execute(connection)
-            .await?;
-    }
+    let mirrors: Vec<_> = records
+        .iter()
+        .filter_map(|r| Some((&r.subject, r.mirror.as_ref()?)))
+        .collect();
+    write_mirrors(connection, &mirrors, now).await?;
     Ok(GroupOutcome { answers, appended })
+}
+
+/// An entry of a record, and what of it is written as text.
+struct AuditRow<'a> {
+    subject: &'a Subject,
+    entry: &'a JournalEntry,
+    hash: String,
 }
 
 async fn write_audit(
@@ -118,43 +117,63 @@ async fn write_audit(
     records: &[&Record],
     now: Moment,
 ) -> Result<Vec<Recorded>, sqlx::Error> {
-    let rows: Vec<Vec<Value>> = records.iter().map(|record| audit_columns(record)).collect();
-    let all = as_text(rows.iter().flatten().cloned().collect());
-    if all == "[]" {
+    let rows: Vec<AuditRow<'_>> = records.iter().flat_map(|record| audit_rows(record)).collect();
+    if rows.is_empty() {
         return Ok(vec![Recorded::default(); records.len()]);
     }
-    let fresh: Vec<(String, i64, String)> = sqlx::query_as(INSERT_AUDIT)
-        .bind(&all)
-        .bind(now.to_string())
-        .fetch_all(&mut *connection)
-        .await?;
-    let mut fresh: HashSet<_> = fresh.into_iter().collect();
+    let (mut fresh, recorded_at) = (HashSet::new(), now.to_string());
+    for rows in in_sizes(&rows) {
+        let mut insert = QueryBuilder::<Sqlite>::new(INSERT_AUDIT);
+        insert.push_values(rows, |mut row, AuditRow { subject, entry, hash }| {
+            row.push_bind(&subject.kind).push_bind(&subject.namespace);
+            row.push_bind(&subject.name).push_bind(&subject.uid);
+            row.push_bind(entry.seq).push_bind(entry.at.to_string());
+            row.push_bind(&entry.kind);
+            row.push_bind(serde_json::to_string(&entry.facts).unwrap_or_default());
+            row.push_bind(entry.actor.kind.as_str()).push_bind(&entry.actor.name);
+            row.push_bind(&entry.cause).push_bind(&entry.prev_hash);
+            row.push_bind(hash).push_bind(&recorded_at);
+        });
+        insert.push(" ON CONFLICT (uid, seq, hash) DO NOTHING RETURNING uid, seq, hash");
+        let inserted: Vec<(String, i64, String)> = insert.build_query_as().fetch_all(&mut *connection).await?;
+        fresh.extend(inserted);
+    }
+    let keys = rows.iter().map(|row| json!([row.subject.uid, row.entry.seq, row.hash]));
     let forked: Vec<(String, i64)> = sqlx::query_as(SELECT_FORKED)
-        .bind(&all)
+        .bind(Value::from_iter(keys).to_string())
         .fetch_all(&mut *connection)
         .await?;
     let forked: HashSet<_> = forked.into_iter().collect();
-    Ok(records
-        .iter()
-        .zip(rows)
-        .map(|(record, rows)| answer(record, &rows, &mut fresh, &forked))
-        .collect())
+    let mut rest = rows.as_slice();
+    let answers = records.iter().map(|record| {
+        let (own, others) = rest.split_at(record.entries.len());
+        rest = others;
+        answer(own, &mut fresh, &forked)
+    });
+    Ok(answers.collect())
+}
+
+fn audit_rows(record: &Record) -> impl Iterator<Item = AuditRow<'_>> {
+    let subject = &record.subject;
+    record.entries.iter().map(move |entry| AuditRow {
+        subject,
+        entry,
+        hash: entry.hash(&subject.uid),
+    })
 }
 
 fn answer(
-    record: &Record,
-    rows: &[Value],
+    rows: &[AuditRow<'_>],
     fresh: &mut HashSet<(String, i64, String)>,
     forked: &HashSet<(String, i64)>,
 ) -> Recorded {
-    let uid = &record.subject.uid;
     let mut answer = Recorded::default();
-    for (entry, row) in record.entries.iter().zip(rows) {
-        let hash = row["hash"].as_str().unwrap_or_default().to_owned();
-        answer.fresh += usize::from(fresh.remove(&(uid.clone(), entry.seq, hash)));
-        if forked.contains(&(uid.clone(), entry.seq)) {
-            answer.forked.push(entry.seq);
+    for AuditRow { subject, entry, hash } in rows {
+        let (uid, seq) = (subject.uid.clone(), entry.seq);
+        if forked.contains(&(uid.clone(), seq)) {
+            answer.forked.push(seq);
         }
+        answer.fresh += usize::from(fresh.remove(&(uid, seq, hash.clone())));
     }
     answer
 }
@@ -164,27 +183,24 @@ async fn write_events(
     records: &[&Record],
     now: Moment,
 ) -> Result<bool, sqlx::Error> {
-    let mut seen = HashSet::new();
     let events = records.iter().flat_map(|record| &record.events);
-    let events: Vec<Value> = events
-        .filter(|e| seen.insert((&e.subject_uid, e.subject_seq)))
-        .map(columns_of)
-        .collect();
+    let mut events: Vec<&DomainEvent> = events.collect();
+    if events.is_empty() {
+        return Ok(false);
+    }
+    let keys = events.iter().map(|event| json!([event.subject_uid, event.subject_seq]));
+    let known: Vec<(String, i64)> = sqlx::query_as(SELECT_KNOWN)
+        .bind(Value::from_iter(keys).to_string())
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut known: HashSet<_> = known.into_iter().collect();
+    events.retain(|event| known.insert((event.subject_uid.clone(), event.subject_seq)));
     if events.is_empty() {
         return Ok(false);
     }
     let log = current_log(connection).await?;
-    let inserted = sqlx::query(INSERT_EVENTS)
-        .bind(as_text(events))
-        .bind(&log.log_id)
-        .bind(log.last_sequence)
-        .bind(now.to_string())
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    if inserted == 0 {
-        return Ok(false);
-    }
+    let numbered: Vec<_> = (log.last_sequence + 1..).zip(events).collect();
+    insert_events(connection, &log.log_id, &numbered, now).await?;
     sqlx::query(INSERT_OUTBOX)
         .bind(log.epoch_ms)
         .bind(&log.log_id)
@@ -194,36 +210,83 @@ async fn write_events(
     let skipped = i64::from(sabotaged("sabotage.record.skips_a_number"));
     sqlx::query("UPDATE log SET last_sequence = last_sequence + ?2 WHERE log_id = ?1")
         .bind(&log.log_id)
-        .bind(i64::try_from(inserted).unwrap_or(i64::MAX) + skipped)
+        .bind(i64::try_from(numbered.len()).unwrap_or(i64::MAX) + skipped)
         .execute(&mut *connection)
         .await?;
     Ok(true)
 }
 
-fn audit_columns(record: &Record) -> Vec<Value> {
-    let subject = &record.subject;
-    let columns = |entry: &crate::kernel::journal::JournalEntry| {
-        json!({
-            "kind": subject.kind, "namespace": subject.namespace, "name": subject.name, "uid": subject.uid,
-            "seq": entry.seq, "at": entry.at, "type": entry.kind,
-            "facts": Value::Object(entry.facts.clone()).to_string(),
-            "actor_type": entry.actor.kind.as_str(), "actor_name": entry.actor.name, "cause": entry.cause,
-            "prev_hash": entry.prev_hash, "hash": entry.hash(&subject.uid),
-        })
-    };
-    record.entries.iter().map(columns).collect()
+async fn insert_events(
+    connection: &mut SqliteConnection,
+    log_id: &str,
+    numbered: &[(i64, &DomainEvent)],
+    now: Moment,
+) -> Result<(), sqlx::Error> {
+    let recorded_at = now.to_string();
+    for rows in in_sizes(numbered) {
+        let mut insert = QueryBuilder::<Sqlite>::new(INSERT_EVENTS);
+        insert.push_values(rows, |mut row, (sequence, event)| {
+            row.push_bind(log_id).push_bind(sequence);
+            row.push_bind(event.event_id.to_string()).push_bind(&event.event_type);
+            row.push_bind(event.event_version)
+                .push_bind(event.occurred_at.to_string());
+            row.push_bind(&event.thread_id).push_bind(&event.run_id);
+            row.push_bind(&event.ticket).push_bind(&event.agent_name);
+            row.push_bind(&event.actor_type).push_bind(&event.actor_name);
+            row.push_bind(event.actor_attested).push_bind(&event.correlation_id);
+            row.push_bind(&event.causation_id).push_bind(&event.subject);
+            row.push_bind(&event.subject_uid).push_bind(event.subject_seq);
+            row.push_bind(event.data.to_string()).push_bind(content_hash(event));
+            row.push_bind(&recorded_at).push_bind("live");
+        });
+        insert.build().execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
-fn mirror_columns(record: &Record) -> Option<Value> {
-    let (subject, mirror) = (&record.subject, record.mirror.as_ref()?);
-    Some(json!({
-        "uid": subject.uid, "kind": subject.kind, "namespace": subject.namespace, "name": subject.name,
-        "resource_version": mirror.resource_version, "generation": mirror.generation,
-        "created_at": mirror.created_at, "spec": mirror.spec.to_string(), "status": mirror.status.to_string(),
-        "deleted": mirror.deleted,
-    }))
+async fn write_mirrors(
+    connection: &mut SqliteConnection,
+    mirrors: &[(&Subject, &Mirror)],
+    now: Moment,
+) -> Result<(), sqlx::Error> {
+    let observed_at = now.to_string();
+    for rows in in_sizes(mirrors) {
+        let mut insert = QueryBuilder::<Sqlite>::new(INSERT_MIRROR);
+        insert.push_values(rows, |mut row, (subject, mirror)| {
+            row.push_bind(&subject.uid).push_bind(&subject.kind);
+            row.push_bind(&subject.namespace).push_bind(&subject.name);
+            row.push_bind(&mirror.resource_version).push_bind(mirror.generation);
+            row.push_bind(&mirror.created_at).push_bind(mirror.spec.to_string());
+            row.push_bind(mirror.status.to_string()).push_bind(&observed_at);
+            row.push_bind(mirror.deleted.then_some(&observed_at));
+        });
+        insert.push(OR_UPDATE);
+        insert.build().execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
-fn as_text(rows: Vec<Value>) -> String {
-    Value::Array(rows).to_string()
+/// The rows in their order, cut into pieces of [`SIZES`].
+fn in_sizes<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let (piece, rest) = rows.split_at(size);
+        rows = rest;
+        Some(piece)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_have_few_sizes_and_hold_every_row_once_in_order() {
+        for count in [0, 1, 7, 8, 63, 64, 65, 200] {
+            let rows: Vec<_> = (0..count).collect();
+            let pieces: Vec<_> = in_sizes(&rows).collect();
+            assert!(pieces.iter().all(|piece| SIZES.contains(&piece.len())), "{count}");
+            assert_eq!(pieces.concat(), rows);
+        }
+    }
 }

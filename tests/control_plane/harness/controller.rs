@@ -55,7 +55,9 @@ impl Settings {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_metawsm"));
+        // Benchmarks measure the binary that is released.
+        let given = std::env::var_os("METAWSM_BENCH_BINARY").filter(|path| !path.is_empty());
+        let mut command = Command::new(given.unwrap_or_else(|| env!("CARGO_BIN_EXE_metawsm").into()));
         for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("METAWSM_")) {
             command.env_remove(name);
         }
