@@ -18,6 +18,7 @@ pub mod controller;
 pub mod crds;
 pub mod doc_endpoint;
 pub mod failpoint;
+pub mod federation;
 pub mod housekeeping;
 pub mod kernel;
 pub mod ports;
