@@ -39,6 +39,9 @@ pub struct News {
     pub endpoint: String,
     /// The tickets, in small letters, of which it says something else now.
     pub tickets: BTreeSet<String>,
+    /// Whoever might have to do with it should look, whatever the ticket: it came, went, moved, or was heard for the
+    /// first time.
+    pub for_all: bool,
 }
 
 struct Entry {
@@ -84,13 +87,6 @@ impl Catalogue {
         entries.values().map(whole).collect()
     }
 
-    /// The uids of those that were not asked yet.
-    pub fn unasked(&self) -> BTreeSet<String> {
-        let entries = self.entries();
-        let unasked = entries.iter().filter(|(_, e)| !e.known.asked);
-        unasked.map(|(uid, _)| uid.clone()).collect()
-    }
-
     /// The target is another now. What is known stays where it is still about the same documents.
     pub fn retarget(&self, target: Target) -> Option<News> {
         let mut entries = self.entries();
@@ -99,16 +95,20 @@ impl Catalogue {
                 let moved = entry.target.place != target.place || entry.target.home != target.home;
                 entry.target = target;
                 let tickets = if moved { keys(&entry.rows) } else { BTreeSet::new() };
-                news(&entry.target, tickets)
+                News {
+                    for_all: moved,
+                    ..news(&entry.target, tickets)
+                }
             }
             None => {
+                let told = news(&target, BTreeSet::new());
                 let made = Entry {
-                    target: target.clone(),
+                    target,
                     known: Known::default(),
                     rows: Arc::default(),
                 };
-                entries.insert(target.uid.clone(), made);
-                return None;
+                entries.insert(made.target.uid.clone(), made);
+                told
             }
         };
         Some(news)
@@ -117,7 +117,10 @@ impl Catalogue {
     /// The endpoint is gone.
     pub fn forget(&self, uid: &str) -> Option<News> {
         let gone = self.entries().remove(uid)?;
-        Some(news(&gone.target, keys(&gone.rows)))
+        Some(News {
+            for_all: true,
+            ..news(&gone.target, keys(&gone.rows))
+        })
     }
 
     /// A round ended: changes what is known, and tells what is new. `None`: the endpoint is gone, or all is as before.
@@ -137,7 +140,11 @@ impl Catalogue {
             tickets.extend(entry.target.ticket.as_ref().map(|t| t.to_ascii_lowercase()));
         }
         let same = before == entry.known && tickets.is_empty();
-        (!same).then(|| news(&entry.target, tickets))
+        let for_all = before.asked != entry.known.asked;
+        (!same).then(|| News {
+            for_all,
+            ..news(&entry.target, tickets)
+        })
     }
 
     /// Announces a refresh; `false` where that very one is known already.
@@ -167,6 +174,7 @@ fn news(target: &Target, tickets: BTreeSet<String>) -> News {
         namespace: target.namespace.clone(),
         endpoint: target.name.clone(),
         tickets,
+        for_all: false,
     }
 }
 

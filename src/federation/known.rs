@@ -40,7 +40,7 @@ pub struct Facts {
 impl Known {
     /// Whether the last round gave an answer that can be used.
     pub fn reachable(&self) -> bool {
-        self.asked && self.trouble.is_none()
+        self.facts.is_some() && self.trouble.is_none()
     }
 }
 

@@ -9,6 +9,7 @@
 //! answer of each. Kinds read it and say whom to ask; they decide, nothing here does.
 
 mod catalogue;
+pub mod freshness;
 pub mod known;
 pub mod metrics;
 mod prober;

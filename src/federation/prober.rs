@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use tracing::{debug, error};
 
 use super::catalogue::{Catalogue, News};
-use super::known::{latency_step, step};
+use super::known::{Facts, latency_step, step};
 use super::metrics::FederationMetrics;
 use super::round::{self, Answer};
 use super::schedule;
@@ -27,8 +27,9 @@ use crate::ports::secrets::Credential;
 
 /// How long a refresh may take: the real program needs a third of a second for 900 documents.
 const REFRESH_LIMIT: Duration = Duration::from_mins(1);
-/// Refreshes at the same time over all servers: each builds a whole index somewhere.
-const REFRESHES: usize = 4;
+
+/// How long somebody sleeps who is woken by a change.
+const LONG: Duration = Duration::from_hours(1);
 
 /// Reads the Secret that opens a server.
 #[async_trait]
@@ -67,7 +68,6 @@ pub struct Hands {
     news: mpsc::UnboundedSender<News>,
     healthy: Semaphore,
     failing: Semaphore,
-    refreshes: Semaphore,
 }
 
 /// The prober.
@@ -102,7 +102,6 @@ impl Prober {
             news,
             healthy: Semaphore::new(settings.healthy_lane),
             failing: Semaphore::new(settings.failing_lane),
-            refreshes: Semaphore::new(REFRESHES),
         };
         let prober = Self {
             hands: Arc::new(hands),
@@ -185,6 +184,11 @@ async fn ask_for_ever(hands: Arc<Hands>, uid: String, wake: Arc<Notify>) {
         if let Some(flight) = known.flight.filter(|f| f.outcome.is_none()) {
             refresh(&hands, &target, flight.announced).await;
         }
+        if target.place == Place::Paused {
+            hands.tell(hands.catalogue.told(&uid, None, |known| known.asked = true));
+            wait = LONG;
+            continue;
+        }
         failures = one_round(&hands, &target, failures).await;
         wait = schedule::pause(target.interval, failures, dice());
     }
@@ -200,7 +204,9 @@ async fn one_round(hands: &Hands, target: &Target, failures: u32) -> u32 {
     let began = Instant::now();
     let asked = match &target.place {
         Place::Nowhere(problem) => Err(problem.clone()),
-        Place::Written { .. } | Place::Served { .. } => within_budget(hands, target, known.as_ref(), failures).await,
+        Place::Paused | Place::Written { .. } | Place::Served { .. } => {
+            within_budget(hands, target, known.as_ref(), failures).await
+        }
     };
     let took = began.elapsed();
     boundary("federation.after_answer");
@@ -229,7 +235,7 @@ async fn one_round(hands: &Hands, target: &Target, failures: u32) -> u32 {
 async fn within_budget(
     hands: &Hands,
     target: &Target,
-    known: Option<&super::known::Facts>,
+    known: Option<&Facts>,
     failures: u32,
 ) -> Result<(Answer, Duration), Problem> {
     let lane = if failures == 0 { &hands.healthy } else { &hands.failing };
@@ -298,7 +304,6 @@ fn is_wiring(problem: &Problem) -> bool {
 
 /// Has the index built anew, and tells how that went.
 async fn refresh(hands: &Hands, target: &Target, announced: Moment) {
-    let _place = hands.refreshes.acquire().await;
     let outcome = refreshed(hands, target).await;
     boundary("federation.after_refresh");
     hands.metrics.refreshed(outcome.is_ok());

@@ -25,6 +25,7 @@ pub struct Answer {
 /// A server that can be asked: where it is now, opened with what its Secret says.
 pub async fn server(hands: &Hands, target: &Target) -> Result<DocServer, Problem> {
     match &target.place {
+        Place::Paused => Err(Problem::passing("Suspended", "spec.suspend is set: it is not asked")),
         Place::Nowhere(problem) => Err(problem.clone()),
         Place::Written { url, secret } => {
             let bad = |error| Problem::lasting("AddressRefused", format!("spec.url '{url}' is no address: {error}"));

@@ -18,7 +18,9 @@ pub enum Place {
     Written { url: String, secret: Option<String> },
     /// Wherever the executor lists the service of that run's ticket at the moment.
     Served { run: String, ticket: String },
-    /// It is not asked, and why.
+    /// It is not asked for now; what is known stays.
+    Paused,
+    /// It may not be asked, and why.
     Nowhere(Problem),
 }
 

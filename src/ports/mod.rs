@@ -4,6 +4,7 @@ pub mod clock;
 pub mod doc_source;
 pub mod event_sink;
 pub mod executor;
+pub mod http_secret;
 pub mod journal;
 pub mod outbox;
 pub mod read_model;
