@@ -1,6 +1,8 @@
 //! Every setting of the controller: flags, their `METAWSM_*` environment variables, and what is wrong with them.
 //! Validated whole before anything starts. Holds no secrets but the Redis URL, which is never printed.
 
+mod federation;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
+use self::federation::FederationArgs;
+use crate::doc_endpoint::DocEndpointSettings;
 use crate::housekeeping::judge::Retention;
 use crate::housekeeping::{HousekeepingSettings, Places};
 use crate::ports::workspaces::{GitRules, SeedLimits};
@@ -171,6 +175,9 @@ pub struct ControllerArgs {
     #[arg(long, env = "METAWSM_SEED_MAX_FILE_BYTES", default_value_t = 100 << 20, help_heading = "Work")]
     pub seed_max_file_bytes: u64,
 
+    #[command(flatten)]
+    pub federation: FederationArgs,
+
     /// Address of /livez, /readyz and /metrics; port 0 takes a free one and writes it to <data-dir>/http.addr
     #[arg(
         long,
@@ -255,6 +262,7 @@ impl ControllerArgs {
                 "--redis-url must begin with redis:// or rediss://"
             );
         }
+        self.federation.checked()?;
         for path in [&mut self.db, &mut self.workspaces].into_iter().flatten() {
             *path = std::path::absolute(&*path).context("--db or --workspaces is no usable path")?;
         }
@@ -291,6 +299,15 @@ impl ControllerArgs {
                 orphans: self.orphan_retention,
                 caches: self.cache_retention,
             },
+        }
+    }
+
+    /// What the settings say about endpoints of documents.
+    pub fn doc_endpoint_settings(&self) -> DocEndpointSettings {
+        DocEndpointSettings {
+            secret_namespaces: named(&self.secret_namespaces),
+            refresh_interval: self.federation.docs_refresh_interval,
+            public_url: self.federation.public_url.clone(),
         }
     }
 
@@ -360,6 +377,9 @@ mod tests {
             (["--orphan-retention", "0d"], "--orphan-retention"),
             (["--cache-retention", "soon"], "--cache-retention"),
             (["--housekeeping-interval", "0s"], "--housekeeping-interval"),
+            (["--docs-refresh-interval", "0s"], "--docs-refresh-interval"),
+            (["--public-url", "docs.example.com"], "--public-url"),
+            (["--public-url", "https://user@docs.example.com"], "--public-url"),
         ] {
             let error = parse(&line).expect_err("must be refused").to_string();
             assert!(error.contains(flag), "{line:?}: {error}");

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::federation::start_federation;
 use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
 use super::{COUNT, Ground};
@@ -19,7 +20,9 @@ use crate::controller::kind::Kind;
 use crate::controller::metrics::ControllerLabels;
 use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::vanished;
-use crate::kernel::ticket::topology_name;
+use crate::doc_endpoint::DocEndpointKind;
+use crate::doc_endpoint::crd::DocEndpoint;
+use crate::kernel::ticket::{topology_name, workspace_name};
 use crate::ports::executor::Executor;
 use crate::run::RunKind;
 use crate::run::crd::Run;
@@ -29,7 +32,7 @@ use crate::ticket_topology::TopologyKind;
 use crate::ticket_topology::crd::TicketTopology;
 
 /// How many kinds there are.
-pub const KINDS: usize = 2;
+pub const KINDS: usize = 3;
 
 /// How often the mirror is compared with the cluster, for objects that vanished.
 const SWEEP: Duration = Duration::from_mins(5);
@@ -66,9 +69,21 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         "/proc/self/exe".into(),
         usize::from(args.max_steps),
     )?);
-    let (runs, topologies) = (Feed::<Run>::new(), Feed::<TicketTopology>::new());
+    let (runs, topologies, endpoints) = (
+        Feed::<Run>::new(),
+        Feed::<TicketTopology>::new(),
+        Feed::<DocEndpoint>::new(),
+    );
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
+    let (endpoint_store, wake_endpoint) = (endpoints.store.clone(), endpoints.wake.clone());
+    let prober = start_federation(
+        ground,
+        tasks,
+        shared,
+        topology_store.clone(),
+        (wake_endpoint.clone(), wake_topology.clone()),
+    )?;
 
     let turnstile = Arc::new(Turnstile::new(usize::from(args.max_active_runs), run_store.clone()));
     let line_moved = Arc::new(Notify::new());
@@ -91,11 +106,19 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tasks,
         Context::new(run_kind, shared.clone()),
         runs,
-        run_changed(topologies_of(topology_store, wake_topology), line_moved),
+        run_changed(
+            both(
+                topologies_of(topology_store, wake_topology.clone()),
+                endpoints_of(wake_endpoint),
+            ),
+            line_moved,
+        ),
     );
     let topology_kind = TopologyKind {
         client: shared.client.clone(),
         runs: run_store.clone(),
+        endpoints: endpoint_store,
+        prober: prober.clone(),
     };
     let tap = runs_of(run_store.clone(), wake_run.clone());
     start_kind(
@@ -104,6 +127,18 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         Context::new(topology_kind, shared.clone()),
         topologies,
         tap,
+    );
+    let endpoint_kind = DocEndpointKind {
+        runs: run_store.clone(),
+        prober,
+        settings: Arc::new(args.doc_endpoint_settings()),
+    };
+    start_kind(
+        ground,
+        tasks,
+        Context::new(endpoint_kind, shared.clone()),
+        endpoints,
+        |_| {},
     );
 
     start_housekeeping(ground, tasks, shared, run_store, executor.clone());
@@ -159,6 +194,28 @@ fn start_kind<K: Kind>(
         ),
     );
     tasks.spawn("upkeep", upkeep(cx, feed.store, ground));
+}
+
+/// What two do about a Run that changed.
+fn both(
+    one: impl Fn(&Guarded<Run>) + Send + 'static,
+    other: impl Fn(&Guarded<Run>) + Send + 'static,
+) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        one(run);
+        other(run);
+    }
+}
+
+/// A Run that changed wakes the endpoints of its workspaces: it may have been seeded, or be on its way out.
+fn endpoints_of(wake: Pokes<DocEndpoint>) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        let Ok(run) = &run.0 else { return };
+        for ticket in &run.spec.tickets {
+            let name = workspace_name(&run.name_any(), ticket);
+            let _ = wake.send(ObjectRef::new(&name).within(&run.namespace().unwrap_or_default()));
+        }
+    }
 }
 
 /// A Run that changed may move the line of those that wait for a place, beside what `then` does.

@@ -16,6 +16,8 @@ mod prober;
 mod round;
 pub mod schedule;
 pub mod target;
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::{Catalogue, Listed, News, Row};
 pub use prober::{CredentialSource, Prober, ProberSettings};
