@@ -1,8 +1,10 @@
 //! Pure vocabulary shared by everything. May not touch: Kubernetes clients, databases, Redis, tokio, clocks, async.
 
 pub mod actor;
+pub mod address_rules;
 pub mod canonical;
 pub mod condition;
+pub mod doc_url;
 pub mod envelope;
 pub mod event;
 pub mod journal;
