@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod plan;
 pub mod repo_url;
 pub mod request;
+pub mod shown_text;
 pub mod subject;
 pub mod text_rules;
 pub mod ticket;
