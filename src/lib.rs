@@ -16,6 +16,7 @@ pub mod cli;
 pub mod command_line;
 pub mod controller;
 pub mod crds;
+pub mod docs_server;
 pub mod failpoint;
 pub mod housekeeping;
 pub mod kernel;
