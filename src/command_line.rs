@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::adapters::sqlite::HistoryReader;
 use crate::cli::commands::{audit::AuditArgs, db::DbArgs};
 use crate::docs_server::command::{self as docs_server, DocsServerArgs};
+use crate::services::command::{ServerArgs, ServiceArgs, run_server, run_supervisor};
 use crate::settings::ControllerArgs;
 use crate::steps::command::{StepArgs, SuperviseArgs, run_step, run_supervise};
 use crate::{app, crds};
@@ -43,6 +44,12 @@ enum Command {
     /// Stand over one step; called by the controller
     #[command(hide = true)]
     Supervise(SuperviseArgs),
+    /// Keep one docs server running; called by the controller
+    #[command(hide = true)]
+    SuperviseDocs(ServiceArgs),
+    /// Become a docs server; called by its supervisor
+    #[command(hide = true)]
+    ServeDocs(ServerArgs),
 }
 
 impl Arguments {
@@ -61,6 +68,8 @@ impl Arguments {
             Command::Crd { dir } => crds::write_to(&dir).map(|()| ExitCode::SUCCESS),
             Command::Step(step) => Ok(run_step(&step)),
             Command::Supervise(supervise) => Ok(run_supervise(&supervise)),
+            Command::SuperviseDocs(service) => Ok(run_supervisor(&service)),
+            Command::ServeDocs(server) => run_server(&server),
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod kernel;
 pub mod ports;
 pub mod relay;
 pub mod run;
+pub mod services;
 pub mod settings;
 pub mod steps;
 pub mod tasks;

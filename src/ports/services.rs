@@ -50,7 +50,9 @@ pub enum ServiceState {
     /// Nobody stands over it.
     Absent,
     /// It was started and does not answer yet.
-    Starting { since: Moment },
+    Starting {
+        since: Moment,
+    },
     Serving(LiveService),
     /// It ended and is started again later.
     Waiting {
@@ -80,6 +82,9 @@ pub trait Services: Send + Sync {
 
     /// Every service that answers now.
     async fn live(&self) -> Result<Vec<LiveService>, ExecutorError>;
+
+    /// Namespace and run uid of every service that there are traces of.
+    async fn known_runs(&self) -> Result<Vec<(String, String)>, ExecutorError>;
 
     /// Ends the workspace's service with all its processes, waits (bounded) until they are gone, and removes its traces.
     async fn stop(&self, run_uid: &str, workspace: &str) -> Result<(), ExecutorError>;
