@@ -17,6 +17,7 @@ pub mod command_line;
 pub mod controller;
 pub mod crds;
 pub mod docs_server;
+pub mod doc_endpoint;
 pub mod failpoint;
 pub mod housekeeping;
 pub mod kernel;

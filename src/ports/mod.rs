@@ -1,6 +1,7 @@
 //! The traits we own towards the slow and the outside: database, streams, executor, clock. No implementations here.
 
 pub mod clock;
+pub mod doc_source;
 pub mod event_sink;
 pub mod executor;
 pub mod journal;
