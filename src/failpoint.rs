@@ -21,7 +21,7 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 53] = [
+pub const ALL: [(&str, Caller); 60] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
@@ -55,6 +55,13 @@ pub const ALL: [(&str, Caller); 53] = [
     ("executor.after_spawn", Caller::Fails),
     ("executor.after_removal", Caller::Fails),
     ("supervise.after_identity", Caller::Fails),
+    ("services.after_folder", Caller::Fails),
+    ("services.after_spawn", Caller::Fails),
+    ("services.after_removal", Caller::Fails),
+    ("service.after_identity", Caller::Fails),
+    ("service.after_spawn", Caller::Fails),
+    ("service.after_announce", Caller::Fails),
+    ("service.after_setback", Caller::Fails),
     ("step.prepare.before_owner", Caller::Goes),
     ("step.prepare.after_fetch", Caller::Goes),
     ("step.prepare.after_clone", Caller::Goes),

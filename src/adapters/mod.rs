@@ -10,5 +10,8 @@ pub mod kube_access;
 pub mod nofollow;
 pub mod processes;
 pub mod redis;
+pub mod service_folder;
+pub mod services_local;
+pub mod sockets;
 pub mod sqlite;
 pub mod system_clock;

@@ -10,5 +10,6 @@ pub mod journal;
 pub mod outbox;
 pub mod read_model;
 pub mod secrets;
+pub mod services;
 pub mod step_folder;
 pub mod workspaces;

@@ -3,7 +3,7 @@
 use metawsm::kernel::moment::Moment;
 use metawsm::ports::doc_source::{DocSource as _, DocSourceCode};
 
-use crate::recordings::{self, Exchange};
+use crate::exchanges::{self, Exchange};
 use crate::replay;
 use crate::stage::{PATIENCE, at, client};
 
@@ -11,7 +11,7 @@ const STATUS: &str = "/api/v1/workspace/status";
 
 #[tokio::test]
 async fn every_recorded_status_is_read() {
-    let recorded: Vec<_> = recordings::all()
+    let recorded: Vec<_> = exchanges::all()
         .into_iter()
         .filter(|(_, e)| e.request.path == STATUS && e.response.status == 200)
         .collect();
@@ -33,7 +33,7 @@ async fn every_recorded_status_is_read() {
 async fn an_index_time_in_another_zone_is_the_same_instant() {
     let (address, _) = replay::serve(&[177]).await;
     let read = client().status(&at(address), PATIENCE).await.unwrap();
-    let text = recordings::all()[&177].response.body["indexedAt"]
+    let text = exchanges::all()[&177].response.body["indexedAt"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -44,7 +44,7 @@ async fn an_index_time_in_another_zone_is_the_same_instant() {
 #[tokio::test]
 async fn every_recorded_list_of_tickets_is_read() {
     let mut read_lists = 0;
-    for (number, mut exchange) in recordings::all() {
+    for (number, mut exchange) in exchanges::all() {
         if exchange.request.path != "/api/v1/workspace/tickets" || exchange.response.status != 200 {
             continue;
         }
@@ -52,7 +52,7 @@ async fn every_recorded_list_of_tickets_is_read() {
         exchange.request.query.clear();
         exchange.response.body["nextCursor"] = "".into();
         let rows = exchange.response.body["results"].as_array().unwrap().clone();
-        let status = recordings::all()[&2].clone();
+        let status = exchanges::all()[&2].clone();
         let (address, _) = replay::serve_exchanges(vec![(2, status), (number, exchange)]).await;
         let list = client().tickets(&at(address), PATIENCE).await.unwrap();
         assert_eq!(list.refused_count, 0, "{number}: {:?}", list.refused);
@@ -104,9 +104,9 @@ async fn a_ticket_with_two_front_pages_is_two_rows_and_told() {
     let (address, _) = replay::serve(&[2, 117]).await;
     let before = client().tickets(&at(address), PATIENCE).await.unwrap();
     assert!(before.duplicates.is_empty());
-    let mut exchange = recordings::all()[&120].clone();
+    let mut exchange = exchanges::all()[&120].clone();
     exchange.request.query.clear();
-    let status = recordings::all()[&2].clone();
+    let status = exchanges::all()[&2].clone();
     let (address, _) = replay::serve_exchanges(vec![(2, status), (120, exchange)]).await;
     let list = client().tickets(&at(address), PATIENCE).await.unwrap();
     assert_eq!(list.duplicates, ["DUP-1"]);
@@ -115,7 +115,7 @@ async fn a_ticket_with_two_front_pages_is_two_rows_and_told() {
 
 #[tokio::test]
 async fn every_recorded_refresh_is_read() {
-    for (number, exchange) in recordings::all() {
+    for (number, exchange) in exchanges::all() {
         if exchange.request.path != "/api/v1/index/refresh" || exchange.request.method != "POST" {
             continue;
         }
@@ -153,7 +153,7 @@ fn instead_of_status(mut exchange: Exchange) -> Exchange {
 #[tokio::test]
 async fn every_recorded_error_has_a_code_and_a_message_with_its_words() {
     let mut kinds = std::collections::BTreeSet::new();
-    for (number, exchange) in recordings::all() {
+    for (number, exchange) in exchanges::all() {
         let answer = exchange.response.clone();
         if answer.status < 400 || exchange.request.method == "HEAD" {
             continue;
@@ -188,7 +188,7 @@ async fn every_recorded_error_has_a_code_and_a_message_with_its_words() {
 
 #[tokio::test]
 async fn a_server_without_an_index_is_not_up_yet() {
-    let mut exchange = instead_of_status(recordings::all()[&25].clone());
+    let mut exchange = instead_of_status(exchanges::all()[&25].clone());
     exchange.response.status = 503;
     exchange.response.body["error"]["code"] = "index_not_ready".into();
     let (address, _) = replay::serve_exchanges(vec![(1, exchange)]).await;

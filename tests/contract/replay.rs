@@ -11,7 +11,7 @@ use axum::extract::{Query, State};
 use axum::http::{Method, Response, Uri};
 use tokio::net::TcpListener;
 
-use crate::recordings::{self, Answered, Exchange};
+use crate::exchanges::{self, Answered, Exchange};
 
 /// What each request got: `METHOD path number`.
 pub type Seen = Arc<Mutex<Vec<String>>>;
@@ -24,7 +24,7 @@ struct Chosen {
 
 /// Serves the exchanges with these numbers; ends with the test's runtime.
 pub async fn serve(numbers: &[u16]) -> (SocketAddr, Seen) {
-    let all = recordings::all();
+    let all = exchanges::all();
     let exchanges = numbers.iter().map(|n| (*n, all[n].clone())).collect();
     serve_exchanges(exchanges).await
 }

@@ -1,4 +1,4 @@
-//! Samples that have every field of both kinds, so that each can be broken.
+//! Samples that have every field of each kind, so that each can be broken.
 
 use serde_json::{Value, json};
 
@@ -20,6 +20,15 @@ pub fn sample_spec(base: Base) -> Value {
         }),
         Base::Topology => json!({
             "ticket": "CASE-0", "docHomeRepo": "api", "docHomeURL": "https://github.com/a/api", "docsPath": "ttmp",
+        }),
+        Base::DocEndpoint => json!({
+            "kind": "Repo", "url": "http://docs.example.com:8787", "webURL": "http://docs.example.com", "repo": "api",
+            "repoURL": "https://github.com/a/api", "interval": "30s", "timeout": "5s", "staleAfter": "15m",
+            "authSecretRef": {"name": "docs"}, "suspend": false,
+        }),
+        Base::WorkspaceEndpoint => json!({
+            "kind": "Workspace", "repo": "api", "repoURL": "https://github.com/a/api", "runRef": {"name": "case", "uid": "u-1"},
+            "ticket": "0", "interval": "30s", "timeout": "5s", "staleAfter": "15m", "suspend": false,
         }),
     }
 }
@@ -44,6 +53,12 @@ pub fn sample_status(base: Base) -> Value {
         Base::Topology => json!({
             "owner": {"runName": "relay", "runUID": "u-1"}, "runs": 1, "authority": {"kind": "None", "reason": "NoEndpoint"},
             "claims": [{"runUID": "u-1", "runName": "relay", "homeURL": "/srv/docs", "since": WHEN}],
+        }),
+        Base::DocEndpoint | Base::WorkspaceEndpoint => json!({
+            "url": "http://docs.example.com:8787", "webURL": "http://docs.example.com", "reachable": true, "indexedAt": WHEN,
+            "docsIndexed": 4, "tickets": 2, "root": "/srv/docs/ttmp", "latency": "<64ms", "consecutiveFailures": 1,
+            "lastError": {"code": "Timeout", "message": "a", "at": WHEN}, "lastRefreshAt": WHEN,
+            "refresh": {"state": "Waiting", "cause": "Requested", "message": "a", "nextAt": WHEN}, "seedRevision": "sha256:0",
         }),
     };
     crate::harness::manifests::merge(&mut status, own);

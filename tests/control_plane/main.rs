@@ -5,6 +5,8 @@
 mod admission;
 mod admit_bounds;
 mod admit_coverage;
+mod admit_doc_endpoint;
+mod admit_doc_endpoint_bounds;
 mod admit_nulls;
 mod admit_run_immutable;
 mod admit_run_names;
