@@ -8,6 +8,8 @@ use clap::{Parser, Subcommand};
 
 use crate::adapters::sqlite::HistoryReader;
 use crate::cli::commands::{audit::AuditArgs, db::DbArgs};
+use crate::docs_server::command::{self as docs_server, DocsServerArgs};
+use crate::services::command::{ServerArgs, ServiceArgs, run_server, run_supervisor};
 use crate::settings::ControllerArgs;
 use crate::steps::command::{StepArgs, SuperviseArgs, run_step, run_supervise};
 use crate::{app, crds};
@@ -28,6 +30,8 @@ enum Command {
     Audit(AuditArgs),
     /// Look after the database
     Db(DbArgs),
+    /// Serve a folder of documents over docmgr's HTTP API, for reading
+    DocsServer(DocsServerArgs),
     /// Write the CustomResourceDefinitions of this version
     Crd {
         /// Folder to write them into, a file each
@@ -40,6 +44,12 @@ enum Command {
     /// Stand over one step; called by the controller
     #[command(hide = true)]
     Supervise(SuperviseArgs),
+    /// Keep one docs server running; called by the controller
+    #[command(hide = true)]
+    SuperviseDocs(ServiceArgs),
+    /// Become a docs server; called by its supervisor
+    #[command(hide = true)]
+    ServeDocs(ServerArgs),
 }
 
 impl Arguments {
@@ -54,9 +64,12 @@ impl Arguments {
             Command::Controller(args) => in_runtime(app::controller(*args)).map(|()| ExitCode::SUCCESS),
             Command::Audit(audit) => in_runtime(async { audit.run(&history(audit.database()).await?).await }),
             Command::Db(db) => in_runtime(async { db.run(&history(db.database()).await?).await }),
+            Command::DocsServer(args) => docs_server::run(&args),
             Command::Crd { dir } => crds::write_to(&dir).map(|()| ExitCode::SUCCESS),
             Command::Step(step) => Ok(run_step(&step)),
             Command::Supervise(supervise) => Ok(run_supervise(&supervise)),
+            Command::SuperviseDocs(service) => Ok(run_supervisor(&service)),
+            Command::ServeDocs(server) => run_server(&server),
         }
     }
 }

@@ -21,7 +21,7 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 59] = [
+pub const ALL: [(&str, Caller); 66] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
@@ -61,6 +61,13 @@ pub const ALL: [(&str, Caller); 59] = [
     ("executor.after_spawn", Caller::Fails),
     ("executor.after_removal", Caller::Fails),
     ("supervise.after_identity", Caller::Fails),
+    ("services.after_folder", Caller::Fails),
+    ("services.after_spawn", Caller::Fails),
+    ("services.after_removal", Caller::Fails),
+    ("service.after_identity", Caller::Fails),
+    ("service.after_spawn", Caller::Fails),
+    ("service.after_announce", Caller::Fails),
+    ("service.after_setback", Caller::Fails),
     ("step.prepare.before_owner", Caller::Goes),
     ("step.prepare.after_fetch", Caller::Goes),
     ("step.prepare.after_clone", Caller::Goes),

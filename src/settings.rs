@@ -1,6 +1,7 @@
 //! Every setting of the controller: flags, their `METAWSM_*` environment variables, and what is wrong with them.
 //! Validated whole before anything starts. Holds no secrets but the Redis URL, which is never printed.
 
+mod docs;
 mod federation;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
+use self::docs::DocsArgs;
 use self::federation::FederationArgs;
 use crate::doc_endpoint::DocEndpointSettings;
 use crate::housekeeping::judge::Retention;
@@ -176,6 +178,9 @@ pub struct ControllerArgs {
     pub seed_max_file_bytes: u64,
 
     #[command(flatten)]
+    pub docs: DocsArgs,
+
+    #[command(flatten)]
     pub federation: FederationArgs,
 
     /// Address of /livez, /readyz and /metrics; port 0 takes a free one and writes it to <data-dir>/http.addr
@@ -262,6 +267,7 @@ impl ControllerArgs {
                 "--redis-url must begin with redis:// or rediss://"
             );
         }
+        self.docs.address_rules().map_err(anyhow::Error::msg)?;
         self.federation.checked()?;
         for path in [&mut self.db, &mut self.workspaces].into_iter().flatten() {
             *path = std::path::absolute(&*path).context("--db or --workspaces is no usable path")?;
@@ -367,6 +373,21 @@ mod tests {
     }
 
     #[test]
+    fn lists_of_networks_and_hosts_are_repeated_or_separated_by_commas() {
+        let line = [
+            "--docs-allow-cidr",
+            "10.0.0.0/8,127.0.0.1",
+            "--docs-allow-cidr",
+            "fd00::/8",
+        ];
+        let rules = parse(&line).unwrap().docs.address_rules().unwrap();
+        for allowed in ["10.1.1.1", "127.0.0.1", "fd00::1"] {
+            assert_eq!(rules.judge(None, allowed.parse().unwrap()), Ok(()), "{allowed}");
+        }
+        assert!(parse(&[]).unwrap().docs.address_rules().unwrap().allow_nothing());
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_flag() {
         for (line, flag) in [
             (["--git-local-roots", "repos"], "--git-local-roots"),
@@ -377,6 +398,9 @@ mod tests {
             (["--orphan-retention", "0d"], "--orphan-retention"),
             (["--cache-retention", "soon"], "--cache-retention"),
             (["--housekeeping-interval", "0s"], "--housekeeping-interval"),
+            (["--docs-allow-cidr", "10.0.0.1/8"], "--docs-allow-cidr"),
+            (["--docs-allow-host-suffix", "*"], "--docs-allow-host-suffix"),
+            (["--docs-max-tickets", "0"], "--docs-max-tickets"),
             (["--docs-refresh-interval", "0s"], "--docs-refresh-interval"),
             (["--public-url", "docs.example.com"], "--public-url"),
             (["--public-url", "https://user@docs.example.com"], "--public-url"),
