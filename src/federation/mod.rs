@@ -12,6 +12,7 @@ mod catalogue;
 pub mod freshness;
 pub mod known;
 pub mod metrics;
+pub mod mirror;
 mod prober;
 mod round;
 pub mod schedule;

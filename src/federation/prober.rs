@@ -111,7 +111,7 @@ impl Prober {
     }
 
     /// What is known.
-    pub fn catalogue(&self) -> &Catalogue {
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.hands.catalogue
     }
 
