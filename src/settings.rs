@@ -1,6 +1,8 @@
 //! Every setting of the controller: flags, their `METAWSM_*` environment variables, and what is wrong with them.
 //! Validated whole before anything starts. Holds no secrets but the Redis URL, which is never printed.
 
+mod docs_server;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
+pub use self::docs_server::{DocsServerKind, DocsServerSettings};
 use crate::housekeeping::judge::Retention;
 use crate::housekeeping::{HousekeepingSettings, Places};
 use crate::ports::workspaces::{GitRules, SeedLimits};
@@ -153,6 +156,9 @@ pub struct ControllerArgs {
     /// How long a repository cache is kept that no Run needs any more
     #[arg(long, env = "METAWSM_CACHE_RETENTION", default_value = "7d", value_parser = duration, help_heading = "Storage")]
     pub cache_retention: Duration,
+
+    #[command(flatten)]
+    pub docs: DocsServerSettings,
 
     /// Most files that one ticket's documents may have
     #[arg(

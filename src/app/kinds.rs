@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
 use tokio::sync::Notify;
@@ -12,6 +13,7 @@ use tracing::info;
 
 use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
+use super::services::{Wakes, look_after_services, open_services};
 use super::{COUNT, Ground};
 use crate::adapters::executor_local::LocalExecutor;
 use crate::controller::context::{Context, Shared};
@@ -19,8 +21,10 @@ use crate::controller::kind::Kind;
 use crate::controller::metrics::ControllerLabels;
 use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::vanished;
+use crate::doc_endpoint::crd::DocEndpoint;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::Executor;
+use crate::ports::services::Services;
 use crate::run::RunKind;
 use crate::run::crd::Run;
 use crate::run::turnstile::Turnstile;
@@ -29,7 +33,7 @@ use crate::ticket_topology::TopologyKind;
 use crate::ticket_topology::crd::TicketTopology;
 
 /// How many kinds there are.
-pub const KINDS: usize = 2;
+pub const KINDS: usize = 3;
 
 /// How often the mirror is compared with the cluster, for objects that vanished.
 const SWEEP: Duration = Duration::from_mins(5);
@@ -66,7 +70,12 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         "/proc/self/exe".into(),
         usize::from(args.max_steps),
     )?);
-    let (runs, topologies) = (Feed::<Run>::new(), Feed::<TicketTopology>::new());
+    let services = open_services(args)?;
+    let (runs, topologies, endpoints) = (
+        Feed::<Run>::new(),
+        Feed::<TicketTopology>::new(),
+        Feed::<DocEndpoint>::new(),
+    );
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
 
@@ -82,7 +91,9 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
     let run_kind = RunKind {
         client: shared.client.clone(),
         topologies: topology_store.clone(),
+        endpoints: endpoints.store.clone(),
         executor: executor.clone(),
+        services: services.clone(),
         turnstile,
         settings: Arc::new(args.run_settings()),
     };
@@ -106,6 +117,26 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tap,
     );
 
+    let seen = runner::watch(
+        shared.client.clone(),
+        args.namespace.clone(),
+        endpoints.writer,
+        shared.caches.clone(),
+        run_of(wake_run.clone()),
+    );
+    let stop = ground.stop.clone();
+    tasks.spawn("endpoints", async move {
+        tokio::select! {
+            () = seen.for_each(|_| std::future::ready(())) => {}
+            () = stop.cancelled() => {}
+        }
+    });
+    let wakes = Wakes {
+        run: wake_run.clone(),
+        endpoint: endpoints.wake.clone(),
+    };
+    let services: Arc<dyn Services> = services;
+    look_after_services(ground, tasks, shared, services, run_store.clone(), wakes);
     start_housekeeping(ground, tasks, shared, run_store, executor.clone());
     tasks.spawn("step news", step_news(executor, wake_run, ground.stop.clone()));
     let (readiness, caches, stop) = (ground.readiness.clone(), shared.caches.clone(), ground.stop.clone());
@@ -198,6 +229,16 @@ fn topologies_of(
 fn claims(topology: &TicketTopology, run_uid: &str) -> bool {
     let status = topology.status.as_ref();
     status.is_some_and(|s| s.claims.iter().any(|claim| claim.run_uid == run_uid))
+}
+
+/// An endpoint that changed wakes the Run whose workspace has its name: the Run's own, or one in its way.
+fn run_of(wake: Pokes<Run>) -> impl Fn(&Guarded<DocEndpoint>) + Send + 'static {
+    move |endpoint| {
+        let name = endpoint.name_any();
+        if let Some((run, _)) = name.split_once("--") {
+            let _ = wake.send(ObjectRef::new(run).within(&endpoint.namespace().unwrap_or_default()));
+        }
+    }
 }
 
 /// A topology that changed wakes every Run that wants its ticket.

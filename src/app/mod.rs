@@ -6,6 +6,7 @@ mod kinds;
 mod queue;
 mod relay;
 mod rights;
+mod services;
 
 use std::sync::Arc;
 use std::time::Duration;

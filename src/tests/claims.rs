@@ -290,6 +290,7 @@ impl World {
             run: run.clone(),
             topologies: names.filter_map(|n| seen.get(&n).map(|t| (n, t.clone()))).collect(),
             steps: steps.collect(),
+            served: BTreeMap::default(),
             credentials: BTreeMap::default(),
             settings: self.settings.clone(),
             line: crate::run::queue::Line::default(),
@@ -337,7 +338,14 @@ impl World {
                 );
                 Ok(())
             }
-            RunEffect::Enter | RunEffect::Forget { .. } | RunEffect::StopSteps | RunEffect::ForgetSteps => Ok(()),
+            RunEffect::Enter
+            | RunEffect::Forget { .. }
+            | RunEffect::StartDocs { .. }
+            | RunEffect::MakeEndpoint { .. }
+            | RunEffect::StopDocs
+            | RunEffect::DropEndpoint { .. }
+            | RunEffect::StopSteps
+            | RunEffect::ForgetSteps => Ok(()),
         }
     }
 
