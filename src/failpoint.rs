@@ -21,7 +21,7 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 66] = [
+pub const ALL: [(&str, Caller); 70] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
@@ -38,6 +38,10 @@ pub const ALL: [(&str, Caller); 66] = [
     ("run.after_release", Caller::Fails),
     ("run.after_start", Caller::Fails),
     ("run.after_forget", Caller::Fails),
+    ("run.after_start_docs", Caller::Fails),
+    ("run.after_make_endpoint", Caller::Fails),
+    ("run.after_stop_docs", Caller::Fails),
+    ("run.after_drop_endpoint", Caller::Fails),
     ("run.after_stop_steps", Caller::Fails),
     ("run.after_forget_steps", Caller::Fails),
     ("ticket_topology.after_release_abandoned", Caller::Fails),

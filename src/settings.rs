@@ -2,6 +2,7 @@
 //! Validated whole before anything starts. Holds no secrets but the Redis URL, which is never printed.
 
 mod docs;
+mod docs_server;
 mod federation;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
 use self::docs::DocsArgs;
+pub use self::docs_server::{DocsServerKind, DocsServerSettings};
 use self::federation::FederationArgs;
 use crate::doc_endpoint::DocEndpointSettings;
 use crate::housekeeping::judge::Retention;
@@ -159,6 +161,9 @@ pub struct ControllerArgs {
     /// How long a repository cache is kept that no Run needs any more
     #[arg(long, env = "METAWSM_CACHE_RETENTION", default_value = "7d", value_parser = duration, help_heading = "Storage")]
     pub cache_retention: Duration,
+
+    #[command(flatten)]
+    pub docs_server: DocsServerSettings,
 
     /// Most files that one ticket's documents may have
     #[arg(

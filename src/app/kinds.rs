@@ -10,11 +10,13 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::federation::start_federation;
+use super::federation::{Around, start_federation};
 use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
+use super::services::{Wakes, look_after_services, open_services};
 use super::{COUNT, Ground};
 use crate::adapters::executor_local::LocalExecutor;
+use crate::adapters::sqlite::History;
 use crate::controller::context::{Context, Shared};
 use crate::controller::kind::Kind;
 use crate::controller::metrics::ControllerLabels;
@@ -24,6 +26,7 @@ use crate::doc_endpoint::DocEndpointKind;
 use crate::doc_endpoint::crd::DocEndpoint;
 use crate::kernel::ticket::{topology_name, workspace_name};
 use crate::ports::executor::Executor;
+use crate::ports::services::Services;
 use crate::run::RunKind;
 use crate::run::crd::Run;
 use crate::run::turnstile::Turnstile;
@@ -62,13 +65,14 @@ impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
 ///
 /// # Errors
 /// The executor's folder cannot be used.
-pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyhow::Result<()> {
+pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, history: &Arc<History>) -> anyhow::Result<()> {
     let args = &ground.args;
     let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(
         &args.data_dir,
         "/proc/self/exe".into(),
         usize::from(args.max_steps),
     )?);
+    let services = open_services(args)?;
     let (runs, topologies, endpoints) = (
         Feed::<Run>::new(),
         Feed::<TicketTopology>::new(),
@@ -81,8 +85,14 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         ground,
         tasks,
         shared,
-        topology_store.clone(),
-        (wake_endpoint.clone(), wake_topology.clone()),
+        Around {
+            services: services.clone(),
+            federated: history.clone(),
+            topologies: topology_store.clone(),
+            endpoints: endpoint_store.clone(),
+            wake_endpoint: wake_endpoint.clone(),
+            wake_topology: wake_topology.clone(),
+        },
     )?;
 
     let turnstile = Arc::new(Turnstile::new(usize::from(args.max_active_runs), run_store.clone()));
@@ -97,7 +107,9 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
     let run_kind = RunKind {
         client: shared.client.clone(),
         topologies: topology_store.clone(),
+        endpoints: endpoints.store.clone(),
         executor: executor.clone(),
+        services: services.clone(),
         turnstile,
         settings: Arc::new(args.run_settings()),
     };
@@ -130,7 +142,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
     );
     let endpoint_kind = DocEndpointKind {
         runs: run_store.clone(),
-        prober,
+        prober: prober.clone(),
         settings: Arc::new(args.doc_endpoint_settings()),
     };
     start_kind(
@@ -138,9 +150,15 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tasks,
         Context::new(endpoint_kind, shared.clone()),
         endpoints,
-        |_| {},
+        run_of(wake_run.clone()),
     );
 
+    let wakes = Wakes {
+        run: wake_run.clone(),
+        prober,
+    };
+    let services: Arc<dyn Services> = services;
+    look_after_services(ground, tasks, shared, services, run_store.clone(), wakes);
     start_housekeeping(ground, tasks, shared, run_store, executor.clone());
     tasks.spawn("step news", step_news(executor, wake_run, ground.stop.clone()));
     let (readiness, caches, stop) = (ground.readiness.clone(), shared.caches.clone(), ground.stop.clone());
@@ -255,6 +273,16 @@ fn topologies_of(
 fn claims(topology: &TicketTopology, run_uid: &str) -> bool {
     let status = topology.status.as_ref();
     status.is_some_and(|s| s.claims.iter().any(|claim| claim.run_uid == run_uid))
+}
+
+/// An endpoint that changed wakes the Run whose workspace has its name: the Run's own, or one in its way.
+fn run_of(wake: Pokes<Run>) -> impl Fn(&Guarded<DocEndpoint>) + Send + 'static {
+    move |endpoint| {
+        let name = endpoint.name_any();
+        if let Some((run, _)) = name.split_once("--") {
+            let _ = wake.send(ObjectRef::new(run).within(&endpoint.namespace().unwrap_or_default()));
+        }
+    }
 }
 
 /// A topology that changed wakes every Run that wants its ticket.

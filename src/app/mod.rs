@@ -7,6 +7,7 @@ mod kinds;
 mod queue;
 mod relay;
 mod rights;
+mod services;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,7 +178,7 @@ async fn lead(
         metrics: ground.metrics.clone(),
         caches: Caches::new(kinds::KINDS),
     };
-    kinds::start_kinds(ground, tasks, &shared)?;
+    kinds::start_kinds(ground, tasks, &shared, &history)?;
     Ok(Some(history))
 }
 

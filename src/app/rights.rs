@@ -25,7 +25,11 @@ const WORK: [(&str, &str, &[&str]); 7] = [
         &["list", "watch", "create", "patch", "delete"],
     ),
     (OURS, "tickettopologies/status", &["patch"]),
-    (OURS, "docendpoints", &["get", "list", "watch", "patch"]),
+    (
+        OURS,
+        "docendpoints",
+        &["get", "list", "watch", "create", "patch", "delete"],
+    ),
     (OURS, "docendpoints/status", &["patch"]),
     ("events.k8s.io", "events", &["create", "patch"]),
 ];

@@ -80,6 +80,15 @@ impl Catalogue {
         .collect()
     }
 
+    /// The uid of the endpoint of that name.
+    pub fn named(&self, namespace: &str, name: &str) -> Option<String> {
+        let entries = self.entries();
+        let mut found = entries.values().map(|e| &e.target);
+        found
+            .find(|t| t.namespace == namespace && t.name == name)
+            .map(|t| t.uid.clone())
+    }
+
     /// Every endpoint with all its tickets: for the mirror.
     pub fn all(&self) -> Vec<(Target, Known, Arc<Rows>)> {
         let entries = self.entries();

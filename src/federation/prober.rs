@@ -132,6 +132,17 @@ impl Prober {
         }
     }
 
+    /// Asks that endpoint once more, now: its server came or went.
+    pub fn nudge(&self, namespace: &str, name: &str) {
+        let Some(uid) = self.hands.catalogue.named(namespace, name) else {
+            return;
+        };
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(asking) = tasks.get(&uid) {
+            asking.wake.notify_one();
+        }
+    }
+
     /// Stops asking it and forgets what it said.
     pub fn forget(&self, uid: &str) {
         let gone = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);

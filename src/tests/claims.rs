@@ -292,6 +292,7 @@ impl World {
             run: run.clone(),
             topologies: names.filter_map(|n| seen.get(&n).map(|t| (n, t.clone()))).collect(),
             steps: steps.collect(),
+            served: BTreeMap::default(),
             credentials: BTreeMap::default(),
             settings: self.settings.clone(),
             line: crate::run::queue::Line::default(),
@@ -339,7 +340,14 @@ impl World {
                 );
                 Ok(())
             }
-            RunEffect::Enter | RunEffect::Forget { .. } | RunEffect::StopSteps | RunEffect::ForgetSteps => Ok(()),
+            RunEffect::Enter
+            | RunEffect::Forget { .. }
+            | RunEffect::StartDocs { .. }
+            | RunEffect::MakeEndpoint { .. }
+            | RunEffect::StopDocs
+            | RunEffect::DropEndpoint { .. }
+            | RunEffect::StopSteps
+            | RunEffect::ForgetSteps => Ok(()),
         }
     }
 
