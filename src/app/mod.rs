@@ -8,6 +8,7 @@ mod queue;
 mod relay;
 mod rights;
 mod services;
+mod wakes;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,6 +8,7 @@
 //! The prober asks each server in a task of its own, so that none delays another. The catalogue holds the last good
 //! answer of each. Kinds read it and say whom to ask; they decide, nothing here does.
 
+mod asking;
 mod catalogue;
 pub mod freshness;
 pub mod known;

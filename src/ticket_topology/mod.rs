@@ -8,6 +8,7 @@
 
 mod apply;
 pub mod authority;
+mod candidate;
 pub mod crd;
 mod decide;
 mod events;

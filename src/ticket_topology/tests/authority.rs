@@ -1,5 +1,8 @@
 //! The merge rule: a table of cases, and its five promises for all inputs.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
