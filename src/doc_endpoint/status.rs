@@ -110,6 +110,7 @@ pub struct EndpointError {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Refresh {
+    /// Waiting, Running, Done or Failed.
     pub state: RefreshState,
     /// What asked for it: `Requested` (the annotation) or `Seeded` (documents were copied into the workspace).
     #[schemars(length(max = 63))]

@@ -20,12 +20,14 @@ use crate::kernel::moment::Moment;
 
 /// How long a refresh may take: the real program needs a third of a second for 900 documents.
 const REFRESH_LIMIT: Duration = Duration::from_mins(1);
+/// Rounds in a row that make another latency worth a write: a busy machine is slow now and then.
+const PATIENCE: u32 = 10;
 /// How long somebody sleeps who is woken by a change.
 const LONG: Duration = Duration::from_hours(1);
 
 /// The task of one endpoint.
 pub async fn ask_for_ever(hands: Arc<Hands>, uid: String, wake: Arc<Notify>) {
-    let mut failures: u32 = 0;
+    let (mut failures, mut outside): (u32, u32) = (0, 0);
     let mut wait = hands
         .catalogue
         .of(&uid)
@@ -46,7 +48,7 @@ pub async fn ask_for_ever(hands: Arc<Hands>, uid: String, wake: Arc<Notify>) {
             wait = LONG;
             continue;
         }
-        failures = one_round(&hands, &target, failures).await;
+        failures = one_round(&hands, &target, failures, &mut outside).await;
         wait = schedule::pause(target.interval, failures, dice());
     }
 }
@@ -56,7 +58,7 @@ fn dice() -> f64 {
 }
 
 /// Asks once and tells the catalogue; how many rounds failed in a row by now.
-async fn one_round(hands: &Hands, target: &Target, failures: u32) -> u32 {
+async fn one_round(hands: &Hands, target: &Target, failures: u32, outside: &mut u32) -> u32 {
     let known = hands.catalogue.facts(&target.uid);
     let began = Instant::now();
     let asked = match &target.place {
@@ -70,7 +72,7 @@ async fn one_round(hands: &Hands, target: &Target, failures: u32) -> u32 {
     match asked {
         Ok((answer, took)) => {
             hands.metrics.answered(target, &answer.facts, took);
-            answered(hands, target, answer, took);
+            answered(hands, target, answer, took, outside);
             0
         }
         Err(problem) => {
@@ -122,14 +124,14 @@ async fn within_budget(
     }
 }
 
-fn answered(hands: &Hands, target: &Target, answer: Answer, took: Duration) {
+fn answered(hands: &Hands, target: &Target, answer: Answer, took: Duration, outside: &mut u32) {
     let Answer { url, facts, rows } = answer;
     let news = hands.catalogue.told(&target.uid, rows, |known| {
         known.asked = true;
         known.facts = Some(facts);
         known.trouble = None;
         known.failures = 0;
-        known.latency = Some(latency_step(took, known.latency));
+        known.latency = Some(steady(latency_step(took, known.latency), known.latency, outside));
         known.url = Some(url);
     });
     hands.tell(news);
@@ -186,4 +188,18 @@ async fn refreshed(hands: &Hands, target: &Target) -> Result<Moment, Problem> {
             format!("the server was not done with its refresh within {REFRESH_LIMIT:?}"),
         )),
     }
+}
+
+/// The step of the latency that is told: another one only once so many rounds in a row were in another.
+fn steady(step: Duration, told: Option<Duration>, outside: &mut u32) -> Duration {
+    let Some(told) = told.filter(|told| *told != step) else {
+        *outside = 0;
+        return step;
+    };
+    *outside += 1;
+    if *outside < PATIENCE {
+        return told;
+    }
+    *outside = 0;
+    step
 }

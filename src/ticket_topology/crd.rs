@@ -217,6 +217,7 @@ impl AuthorityKind {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
+    /// The ticket's title.
     #[schemars(length(max = 512))]
     pub title: String,
     /// The ticket's own status, in its own words.
@@ -244,6 +245,7 @@ pub struct Record {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Alternate {
+    /// Workspace or Repo.
     pub kind: AuthorityKind,
     /// Name of its DocEndpoint.
     #[schemars(length(max = 253))]

@@ -82,7 +82,7 @@ fn docs() -> Value {
 
 fn workspace() -> Value {
     json!({
-        "ticket": "METAWSM-101", "name": "relay--metawsm-101", "path": "/w", "bytes": 1_048_576, "branch": "task/relay--metawsm-101",
+        "ticket": "METAWSM-101", "name": "relay--metawsm-101", "path": "/w", "bytes": 1_048_576, "branch": "task/relay--metawsm-101", "endpoint": "relay--metawsm-101",
         "repos": [{"name": "api", "baseCommit": "c", "headCommit": "c", "dirty": false, "problem": "none"}],
         "prepare": {"state": "Ready", "attempts": 1, "at": WHEN, "reason": "a", "message": "b", "stalled": false},
         "seed": {
