@@ -56,7 +56,7 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 53] = [
+pub const ALL: [(&str, Caller); 70] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
@@ -73,10 +73,20 @@ pub const ALL: [(&str, Caller); 53] = [
     ("run.after_release", Caller::Fails),
     ("run.after_start", Caller::Fails),
     ("run.after_forget", Caller::Fails),
+    ("run.after_start_docs", Caller::Fails),
+    ("run.after_make_endpoint", Caller::Fails),
+    ("run.after_stop_docs", Caller::Fails),
+    ("run.after_drop_endpoint", Caller::Fails),
     ("run.after_stop_steps", Caller::Fails),
     ("run.after_forget_steps", Caller::Fails),
     ("ticket_topology.after_release_abandoned", Caller::Fails),
     ("ticket_topology.after_delete", Caller::Fails),
+    ("ticket_topology.after_request_refresh", Caller::Fails),
+    ("doc_endpoint.after_ask", Caller::Fails),
+    ("doc_endpoint.after_refresh", Caller::Fails),
+    ("doc_endpoint.after_forget", Caller::Fails),
+    ("federation.after_answer", Caller::Goes),
+    ("federation.after_refresh", Caller::Goes),
     ("sqlite.before_commit", Caller::Fails),
     ("sqlite.after_commit", Caller::Fails),
     ("sqlite.before_change", Caller::Fails),
@@ -90,6 +100,13 @@ pub const ALL: [(&str, Caller); 53] = [
     ("executor.after_spawn", Caller::Fails),
     ("executor.after_removal", Caller::Fails),
     ("supervise.after_identity", Caller::Fails),
+    ("services.after_folder", Caller::Fails),
+    ("services.after_spawn", Caller::Fails),
+    ("services.after_removal", Caller::Fails),
+    ("service.after_identity", Caller::Fails),
+    ("service.after_spawn", Caller::Fails),
+    ("service.after_announce", Caller::Fails),
+    ("service.after_setback", Caller::Fails),
     ("step.prepare.before_owner", Caller::Goes),
     ("step.prepare.after_fetch", Caller::Goes),
     ("step.prepare.after_clone", Caller::Goes),

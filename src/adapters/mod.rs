@@ -3,10 +3,15 @@
 
 pub mod data_dir;
 pub mod disk;
+pub mod docmgr;
 pub mod executor_local;
 pub mod git;
+pub mod kube_access;
 pub mod nofollow;
 pub mod processes;
 pub mod redis;
+pub mod service_folder;
+pub mod services_local;
+pub mod sockets;
 pub mod sqlite;
 pub mod system_clock;

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path};
 use std::time::{Duration, UNIX_EPOCH};
 
-use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
 /// What a name stands for, seen without following it.
@@ -126,6 +126,34 @@ impl Folder {
         } else {
             Err(io::Error::other("not a regular file"))
         }
+    }
+
+    /// Opens a regular file at the end of a relative path for reading. Links on the way are followed as long as they
+    /// stay below this folder; one that leaves it is an error of kind `CrossesDevices`.
+    pub fn file_beneath(&self, path: &Path) -> io::Result<File> {
+        let file = self.open_beneath(path)?;
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::Error::other("not a regular file"))
+        }
+    }
+
+    /// Opens whatever is at the end of a relative path, like [`Self::file_beneath`]; a pipe does not block.
+    pub fn open_beneath(&self, path: &Path) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        match fs::openat2(&self.0, path, flags, Mode::empty(), beneath) {
+            Err(Errno::NOSYS) => {}
+            other => return Ok(File::from(other?)),
+        }
+        // A kernel that cannot say "beneath": then no link at all.
+        let Some(name) = path.file_name() else {
+            return Err(Errno::INVAL.into());
+        };
+        let folder = self.descend(path.parent().unwrap_or(Path::new("")))?;
+        let fd = fs::openat(&folder.0, name, flags | OFlags::NOFOLLOW, Mode::empty())?;
+        Ok(File::from(fd))
     }
 
     /// The content of a small regular file; `None` if it does not exist, an error if it is longer than `most`.
@@ -313,6 +341,26 @@ mod tests {
         assert!(folder.folder("..").is_err());
         folder.remove("door").unwrap();
         assert!(outside.join("secret").exists(), "the link went, not what it points at");
+    }
+
+    #[test]
+    fn links_are_followed_beneath_and_never_out() {
+        let scratch = tempfile::tempdir().unwrap();
+        let inside = scratch.path().join("inside");
+        std::fs::create_dir_all(inside.join("deep")).unwrap();
+        std::fs::write(inside.join("deep/real"), "r").unwrap();
+        std::fs::write(scratch.path().join("secret"), "s").unwrap();
+        symlink("deep/real", inside.join("good")).unwrap();
+        symlink("../secret", inside.join("out")).unwrap();
+        symlink(scratch.path().join("secret"), inside.join("far")).unwrap();
+        symlink("..", inside.join("up")).unwrap();
+        let folder = Folder::open_trusted(&inside).unwrap();
+        assert!(folder.file_beneath(Path::new("good")).is_ok());
+        for out in ["out", "far", "up/secret", "../secret", "/etc/passwd"] {
+            let error = folder.file_beneath(Path::new(out)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::CrossesDevices, "{out}");
+        }
+        assert!(folder.file_beneath(Path::new("deep")).is_err());
     }
 
     #[test]

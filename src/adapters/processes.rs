@@ -5,11 +5,30 @@ use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
 /// How often a session that is ending is looked at again.
 const GLANCE: Duration = Duration::from_millis(20);
+
+/// Names the supervisor's process to what it runs, which ends itself when that one is gone.
+pub const SUPERVISOR: &str = "METAWSM_SUPERVISOR";
+
+/// Asks the kernel to end this process together with its supervisor; nothing for one started by hand.
+///
+/// # Errors
+/// The supervisor is gone already.
+pub fn die_with_supervisor() -> io::Result<()> {
+    let Ok(supervisor) = std::env::var(SUPERVISOR) else {
+        return Ok(());
+    };
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().to_string());
+    if parent.as_deref() != Some(supervisor.as_str()) {
+        return Err(io::Error::other("the supervisor is gone"));
+    }
+    Ok(())
+}
 
 /// One process for good: its number alone may mean another one later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +49,13 @@ struct Stat {
 impl ProcessIdentity {
     /// This process.
     pub fn own() -> io::Result<Self> {
-        let pid = rustix::process::getpid().as_raw_nonzero().get();
-        let stat = stat(pid).ok_or_else(|| io::Error::other("/proc does not show this process"))?;
+        Self::of(rustix::process::getpid().as_raw_nonzero().get())
+    }
+
+    /// The process that has this number now. Of use only for one's own children, whose numbers are not reused before
+    /// they are waited for.
+    pub fn of(pid: i32) -> io::Result<Self> {
+        let stat = stat(pid).ok_or_else(|| io::Error::other(format!("/proc does not show process {pid}")))?;
         Ok(Self {
             pid,
             start_time: stat.start_time,

@@ -4,24 +4,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
-use kube::{Resource as _, ResourceExt as _};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::federation::{Around, start_federation};
 use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
+use super::services::{Wakes, look_after_services, open_services};
+use super::wakes::{both, endpoints_of, run_changed, run_of, runs_of, topologies_of};
 use super::{COUNT, Ground};
 use crate::adapters::executor_local::LocalExecutor;
-use crate::controller::caches::Caches;
+use crate::adapters::sqlite::History;
 use crate::controller::context::{Context, Shared};
 use crate::controller::kind::Kind;
 use crate::controller::metrics::ControllerLabels;
 use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::vanished;
-use crate::kernel::ticket::{is_topology_of, topology_name};
+use crate::doc_endpoint::DocEndpointKind;
+use crate::doc_endpoint::crd::DocEndpoint;
 use crate::ports::executor::Executor;
+use crate::ports::services::Services;
 use crate::run::crd::Run;
 use crate::run::turnstile::Turnstile;
 use crate::run::{ProgressLog, RunKind};
@@ -30,7 +34,7 @@ use crate::ticket_topology::TopologyKind;
 use crate::ticket_topology::crd::TicketTopology;
 
 /// How many kinds there are.
-pub const KINDS: usize = 2;
+pub const KINDS: usize = 3;
 
 /// How often the mirror is compared with the cluster, for objects that vanished.
 const SWEEP: Duration = Duration::from_mins(5);
@@ -60,16 +64,35 @@ impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
 ///
 /// # Errors
 /// The executor's folder cannot be used.
-pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyhow::Result<()> {
+pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, history: &Arc<History>) -> anyhow::Result<()> {
     let args = &ground.args;
     let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(
         &args.data_dir,
         "/proc/self/exe".into(),
         usize::from(args.max_steps),
     )?);
-    let (runs, topologies) = (Feed::<Run>::new(), Feed::<TicketTopology>::new());
+    let services = open_services(args)?;
+    let (runs, topologies, endpoints) = (
+        Feed::<Run>::new(),
+        Feed::<TicketTopology>::new(),
+        Feed::<DocEndpoint>::new(),
+    );
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
+    let (endpoint_store, wake_endpoint) = (endpoints.store.clone(), endpoints.wake.clone());
+    let prober = start_federation(
+        ground,
+        tasks,
+        shared,
+        Around {
+            services: services.clone(),
+            federated: history.clone(),
+            topologies: topology_store.clone(),
+            endpoints: endpoint_store.clone(),
+            wake_endpoint: wake_endpoint.clone(),
+            wake_topology: wake_topology.clone(),
+        },
+    )?;
 
     let turnstile = Arc::new(Turnstile::new(usize::from(args.max_active_runs), run_store.clone()));
     let line_moved = Arc::new(Notify::new());
@@ -83,7 +106,9 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
     let run_kind = RunKind {
         client: shared.client.clone(),
         topologies: topology_store.clone(),
+        endpoints: endpoints.store.clone(),
         executor: executor.clone(),
+        services: services.clone(),
         turnstile,
         progress: ProgressLog::default(),
         settings: Arc::new(args.run_settings()),
@@ -93,11 +118,19 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tasks,
         Context::new(run_kind, shared.clone()),
         runs,
-        run_changed(topologies_of(topology_store, wake_topology), line_moved),
+        run_changed(
+            both(
+                topologies_of(topology_store, wake_topology.clone()),
+                endpoints_of(wake_endpoint),
+            ),
+            line_moved,
+        ),
     );
     let topology_kind = TopologyKind {
         client: shared.client.clone(),
         runs: run_store.clone(),
+        endpoints: endpoint_store,
+        prober: prober.clone(),
     };
     let tap = runs_of(run_store.clone(), wake_run.clone(), shared.caches.clone());
     start_kind(
@@ -107,7 +140,25 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         topologies,
         tap,
     );
+    let endpoint_kind = DocEndpointKind {
+        runs: run_store.clone(),
+        prober: prober.clone(),
+        settings: Arc::new(args.doc_endpoint_settings()),
+    };
+    start_kind(
+        ground,
+        tasks,
+        Context::new(endpoint_kind, shared.clone()),
+        endpoints,
+        run_of(wake_run.clone()),
+    );
 
+    let wakes = Wakes {
+        run: wake_run.clone(),
+        prober,
+    };
+    let services: Arc<dyn Services> = services;
+    look_after_services(ground, tasks, shared, services, run_store.clone(), wakes);
     start_housekeeping(ground, tasks, shared, run_store, executor.clone());
     tasks.spawn("step news", step_news(executor, wake_run, ground.stop.clone()));
     let (readiness, caches, stop) = (ground.readiness.clone(), shared.caches.clone(), ground.stop.clone());
@@ -161,67 +212,6 @@ fn start_kind<K: Kind>(
         ),
     );
     tasks.spawn("upkeep", upkeep(cx, feed.store, ground));
-}
-
-/// A Run that changed may move the line of those that wait for a place, beside what `then` does.
-fn run_changed(
-    then: impl Fn(&Guarded<Run>) + Send + 'static,
-    line_moved: Arc<Notify>,
-) -> impl Fn(&Guarded<Run>) + Send + 'static {
-    move |run| {
-        then(run);
-        line_moved.notify_one();
-    }
-}
-
-/// A Run that changed wakes the topologies of its tickets: their claims may be abandoned now. The tickets of one that
-/// cannot be read are unknown: it wakes the topologies that it claims.
-fn topologies_of(
-    topologies: Store<Guarded<TicketTopology>>,
-    wake: Pokes<TicketTopology>,
-) -> impl Fn(&Guarded<Run>) + Send + 'static {
-    move |run| match &run.0 {
-        Ok(run) => {
-            for ticket in &run.spec.tickets {
-                let topology = ObjectRef::new(&topology_name(ticket)).within(&run.namespace().unwrap_or_default());
-                let _ = wake.send(topology);
-            }
-        }
-        Err(broken) => {
-            let uid = broken.metadata.uid.clone().unwrap_or_default();
-            let claimed = topologies.state_filter(|topology| topology.0.as_ref().is_ok_and(|t| claims(t, &uid)));
-            for topology in claimed {
-                let _ = wake.send(ObjectRef::from_obj(topology.as_ref()));
-            }
-        }
-    }
-}
-
-fn claims(topology: &TicketTopology, run_uid: &str) -> bool {
-    let status = topology.status.as_ref();
-    status.is_some_and(|s| s.claims.iter().any(|claim| claim.run_uid == run_uid))
-}
-
-/// A topology that changed wakes every Run that wants its ticket. While the caches are filled for the first time it need
-/// not look for them: every Run has a pass once they are.
-fn runs_of(
-    runs: Store<Guarded<Run>>,
-    wake: Pokes<Run>,
-    caches: Caches,
-) -> impl Fn(&Guarded<TicketTopology>) + Send + 'static {
-    move |topology| {
-        if !caches.are_complete() {
-            return;
-        }
-        let (name, namespace) = (topology.name_any(), &topology.meta().namespace);
-        let wanted = runs.state_filter(|run| {
-            let Ok(run) = &run.0 else { return false };
-            run.metadata.namespace == *namespace && run.spec.tickets.iter().any(|t| is_topology_of(&name, t))
-        });
-        for run in wanted {
-            let _ = wake.send(ObjectRef::from_obj(run.as_ref()));
-        }
-    }
 }
 
 /// Counts the objects, and finds those that vanished while nobody watched.

@@ -40,3 +40,21 @@ line breaks and tabs are fine";
 
 /// No white space and no control characters.
 pub const ONE_WORD: &str = "!self.matches('[\\\\s\\\\x00-\\\\x20\\\\x7f-\\\\x{a0}\\\\x{200e}\\\\x{200f}\\\\x{2028}-\\\\x{202e}\\\\x{2066}-\\\\x{2069}]')";
+
+/// An http or https address: a host name or an address, perhaps a port and a plain path; no query, no fragment.
+pub const WEB_URL: &str = "self.matches('^https?://([^/@]*@)?([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[0-9]{1,5})?(/[A-Za-z0-9._~%/-]*)?$')";
+
+/// Says what an address may look like.
+pub const WEB_URL_HELP: &str = "give an http:// or https:// address: a host, perhaps ':port' and a path of letters, digits and . _ ~ % -, \
+without '?', '#', white space or other characters";
+
+/// No user and no password in an address.
+pub const WITHOUT_USER: &str = "!self.matches('^[A-Za-z]*://[^/]*@')";
+
+/// Says where credentials belong.
+pub const WITHOUT_USER_HELP: &str =
+    "remove the user or password from the address: credentials belong into a Secret, named in authSecretRef";
+
+/// A length of time with units from large to small.
+pub const LENGTH_OF_TIME: &str =
+    "self != '' && self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?([0-9]{1,6}ms)?$')";

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::execute::{StepFiles, execute};
 use super::supervise;
+use crate::adapters::processes;
 use crate::adapters::system_clock::SystemClock;
 use crate::ports::executor::StepName;
 
@@ -45,7 +46,7 @@ fn step_name(word: &str) -> Result<StepName, String> {
 
 /// Runs one step: 0 succeeded, 1 failed (the outcome says why), 2 there is no outcome.
 pub fn run_step(args: &StepArgs) -> ExitCode {
-    if let Err(error) = supervise::die_with_supervisor() {
+    if let Err(error) = processes::die_with_supervisor() {
         eprintln!("failed to begin the step: {error}");
         return ExitCode::from(2);
     }

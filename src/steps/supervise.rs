@@ -8,13 +8,13 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Signal, set_parent_process_death_signal, setsid};
+use rustix::process::setsid;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::adapters::nofollow::Folder;
-use crate::adapters::processes::ProcessIdentity;
+use crate::adapters::processes::{ProcessIdentity, SUPERVISOR};
 use crate::failpoint::fallible;
 use crate::ports::executor::{StepEnd, StepError, StepKey};
 use crate::ports::step_folder as files;
@@ -25,8 +25,6 @@ const LOG_LIMIT: u64 = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How much of the step's last words stands in the outcome of one that died.
 const LAST_WORDS: usize = 300;
-/// Names the supervisor's process to the step, which ends itself when that one is gone.
-const SUPERVISOR: &str = "METAWSM_SUPERVISOR";
 
 /// Runs the step of that folder to its end. A folder whose step was ever begun is left alone.
 pub fn supervise(folder: &Path) -> io::Result<()> {
@@ -51,19 +49,6 @@ pub fn supervise(folder: &Path) -> io::Result<()> {
     if files.kind(files::OUTCOME)?.is_none() {
         let error = StepError::passing("Killed", killed_message(&key, status, &last_words(&files)));
         files.write_whole(files::OUTCOME, &serde_json::to_vec(&StepEnd::Failed(error))?)?;
-    }
-    Ok(())
-}
-
-/// Asks the kernel to end this step together with its supervisor; nothing for a step started by hand.
-pub fn die_with_supervisor() -> io::Result<()> {
-    let Ok(supervisor) = std::env::var(SUPERVISOR) else {
-        return Ok(());
-    };
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().to_string());
-    if parent.as_deref() != Some(supervisor.as_str()) {
-        return Err(io::Error::other("the supervisor is gone"));
     }
     Ok(())
 }

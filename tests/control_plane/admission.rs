@@ -3,6 +3,7 @@
 
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{CustomResourceExt as _, ResourceExt as _};
+use metawsm::doc_endpoint::crd::DocEndpoint;
 use metawsm::run::crd::Run;
 use metawsm::ticket_topology::crd::TicketTopology;
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ pub enum Base {
     Run,
     Bootstrap,
     Topology,
+    DocEndpoint,
+    WorkspaceEndpoint,
 }
 
 /// One case: an object, perhaps its status, perhaps a change of it, and whether the API server takes it.
@@ -100,10 +103,26 @@ pub fn manifest(base: Base, number: usize) -> Value {
                 "ticket": format!("CASE-{number}"), "docHomeRepo": "api", "docHomeURL": "https://github.com/a/api",
             }),
         ),
+        Base::DocEndpoint => (
+            "DocEndpoint",
+            json!({
+                "kind": "Repo", "url": "http://docs.example.com:8787", "repo": "api", "repoURL": "https://github.com/a/api",
+            }),
+        ),
+        Base::WorkspaceEndpoint => (
+            "DocEndpoint",
+            json!({
+                "kind": "Workspace", "repo": "api", "repoURL": "https://github.com/a/api",
+                "runRef": {"name": "case", "uid": "u-1"}, "ticket": format!("{number}"),
+            }),
+        ),
     };
     let mut made = json!({
         "apiVersion": "metawsm.dev/v1alpha1", "kind": kind, "metadata": {"name": format!("case-{number}")}, "spec": spec,
     });
+    if base == Base::WorkspaceEndpoint {
+        merge(&mut made, json!({"metadata": {"name": format!("case--{number}")}}));
+    }
     if base == Base::Bootstrap {
         let brief = json!({"goal": "Reach it", "scope": "All of it", "doneCriteria": "It works"});
         merge(&mut made, json!({"spec": {"mode": "Bootstrap", "brief": brief}}));
@@ -121,6 +140,7 @@ pub fn api(cluster: &Cluster, base: Base) -> Api<DynamicObject> {
     let resource = match base {
         Base::Run | Base::Bootstrap => Run::api_resource(),
         Base::Topology => TicketTopology::api_resource(),
+        Base::DocEndpoint | Base::WorkspaceEndpoint => DocEndpoint::api_resource(),
     };
     Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &resource)
 }

@@ -2,7 +2,10 @@
 
 use crate::admission::{Base, Case};
 use crate::schemas::{Rule, rules};
-use crate::{admit_run_immutable, admit_run_names, admit_run_repos, admit_run_rules, admit_topology};
+use crate::{
+    admit_doc_endpoint, admit_doc_endpoint_bounds, admit_run_immutable, admit_run_names, admit_run_repos,
+    admit_run_rules, admit_topology,
+};
 
 fn all_cases() -> Vec<Case> {
     [
@@ -11,6 +14,8 @@ fn all_cases() -> Vec<Case> {
         admit_run_rules::cases(),
         admit_run_immutable::cases(),
         admit_topology::cases(),
+        admit_doc_endpoint::cases(),
+        admit_doc_endpoint_bounds::cases(),
     ]
     .concat()
 }
@@ -19,7 +24,7 @@ fn all_cases() -> Vec<Case> {
 fn every_rule_has_an_accepted_case_and_two_refused_ones() {
     let cases = all_cases();
     let mut bare = Vec::new();
-    for base in [Base::Run, Base::Topology] {
+    for base in [Base::Run, Base::Topology, Base::DocEndpoint] {
         for rule in rules(base) {
             let about = |refused: bool| {
                 cases
@@ -43,7 +48,7 @@ fn every_rule_has_an_accepted_case_and_two_refused_ones() {
 
 #[test]
 fn every_rule_says_what_to_do_in_words_of_its_own() {
-    for base in [Base::Run, Base::Topology] {
+    for base in [Base::Run, Base::Topology, Base::DocEndpoint] {
         for rule in rules(base) {
             assert!(
                 rule.message.len() > 20,
@@ -56,8 +61,16 @@ fn every_rule_says_what_to_do_in_words_of_its_own() {
 }
 
 fn is_about(case: &Case, base: Base, rule: &Rule) -> bool {
-    let kind = |b: Base| b == Base::Topology;
-    kind(case.base) == kind(base) && case.path == rule.path && rule.message.contains(case.words)
+    schema_of(case.base) == schema_of(base) && case.path == rule.path && rule.message.contains(case.words)
+}
+
+/// Bases of one kind share its rules.
+fn schema_of(base: Base) -> Base {
+    match base {
+        Base::Run | Base::Bootstrap => Base::Run,
+        Base::Topology => Base::Topology,
+        Base::DocEndpoint | Base::WorkspaceEndpoint => Base::DocEndpoint,
+    }
 }
 
 fn is_unreachable(base: Base, rule: &Rule) -> bool {

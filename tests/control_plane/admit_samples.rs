@@ -1,4 +1,4 @@
-//! Samples that have every field of both kinds, so that each can be broken.
+//! Samples that have every field of each kind, so that each can be broken.
 
 use serde_json::{Value, json};
 
@@ -21,6 +21,15 @@ pub fn sample_spec(base: Base) -> Value {
         Base::Topology => json!({
             "ticket": "CASE-0", "docHomeRepo": "api", "docHomeURL": "https://github.com/a/api", "docsPath": "ttmp",
         }),
+        Base::DocEndpoint => json!({
+            "kind": "Repo", "url": "http://docs.example.com:8787", "webURL": "http://docs.example.com", "repo": "api",
+            "repoURL": "https://github.com/a/api", "interval": "30s", "timeout": "5s", "staleAfter": "15m",
+            "authSecretRef": {"name": "docs"}, "suspend": false,
+        }),
+        Base::WorkspaceEndpoint => json!({
+            "kind": "Workspace", "repo": "api", "repoURL": "https://github.com/a/api", "runRef": {"name": "case", "uid": "u-1"},
+            "ticket": "0", "interval": "30s", "timeout": "5s", "staleAfter": "15m", "suspend": false,
+        }),
     }
 }
 
@@ -42,8 +51,22 @@ pub fn sample_status(base: Base) -> Value {
             json!({ "phase": "Active", "docs": docs(), "workspaces": [workspace()], "warnings": [{"code": "DiskBudgetExceeded", "message": "a"}] })
         }
         Base::Topology => json!({
-            "owner": {"runName": "relay", "runUID": "u-1"}, "runs": 1, "authority": {"kind": "None", "reason": "NoEndpoint"},
+            "owner": {"runName": "relay", "runUID": "u-1"}, "runs": 1, "copies": 2,
+            "authority": {"kind": "Repo", "endpoint": "docs", "webURL": "https://docs/ticket/A", "reason": "RepoOfHome"},
+            "record": {
+                "title": "a", "status": "active", "topics": ["b"], "updatedAt": WHEN, "indexedAt": WHEN, "stale": false, "source": "docs",
+            },
+            "alternates": [
+                {"kind": "Workspace", "endpoint": "relay--a", "webURL": "https://docs/a", "reason": "RunNotActive", "updatedAt": WHEN},
+            ],
+            "warnings": [{"code": "SeveralWorkspaces", "message": "a"}],
             "claims": [{"runUID": "u-1", "runName": "relay", "homeURL": "/srv/docs", "since": WHEN}],
+        }),
+        Base::DocEndpoint | Base::WorkspaceEndpoint => json!({
+            "url": "http://docs.example.com:8787", "webURL": "http://docs.example.com", "reachable": true, "indexedAt": WHEN,
+            "docsIndexed": 4, "tickets": 2, "root": "/srv/docs/ttmp", "latency": "<64ms", "consecutiveFailures": 1,
+            "lastError": {"code": "Timeout", "message": "a", "at": WHEN}, "lastRefreshAt": WHEN,
+            "refresh": {"state": "Waiting", "cause": "Requested", "request": "now", "revision": "sha256:0", "message": "a", "nextAt": WHEN}, "seedRevision": "sha256:0",
         }),
     };
     crate::harness::manifests::merge(&mut status, own);
@@ -59,7 +82,7 @@ fn docs() -> Value {
 
 fn workspace() -> Value {
     json!({
-        "ticket": "METAWSM-101", "name": "relay--metawsm-101", "path": "/w", "bytes": 1_048_576, "branch": "task/relay--metawsm-101",
+        "ticket": "METAWSM-101", "name": "relay--metawsm-101", "path": "/w", "bytes": 1_048_576, "branch": "task/relay--metawsm-101", "endpoint": "relay--metawsm-101",
         "repos": [{"name": "api", "baseCommit": "c", "headCommit": "c", "dirty": false, "problem": "none"}],
         "prepare": {"state": "Ready", "attempts": 1, "at": WHEN, "reason": "a", "message": "b", "stalled": false},
         "seed": {

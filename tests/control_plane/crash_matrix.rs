@@ -19,7 +19,13 @@ use super::crash_keeper::Point;
 use super::crash_story::{Ending, told};
 
 /// Failpoints that this story does not come by, and why.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 15] = [
+    (
+        "ticket_topology.after_request_refresh",
+        "needs a request for a refresh: story_federation",
+    ),
+    ("doc_endpoint.after_refresh", "needs a refresh: story_federation"),
+    ("federation.after_refresh", "needs a refresh: story_federation"),
     (
         "run.after_forget",
         "comes when an inspection is due again, by the clock",
@@ -44,6 +50,10 @@ const ELSEWHERE: [(&str, &str); 11] = [
     (
         "housekeeping.after_cache_rename",
         "needs folders as old as their retention",
+    ),
+    (
+        "service.after_setback",
+        "needs a server that ends by itself: tests/services",
     ),
     ("undecodable.after_release", "needs an object that the schema refuses"),
     (

@@ -5,6 +5,8 @@
 mod admission;
 mod admit_bounds;
 mod admit_coverage;
+mod admit_doc_endpoint;
+mod admit_doc_endpoint_bounds;
 mod admit_nulls;
 mod admit_run_immutable;
 mod admit_run_names;
@@ -45,6 +47,8 @@ mod story_canonical;
 mod story_deletion;
 mod story_disk;
 mod story_docs_missing;
+mod story_docs_served;
+mod story_federation;
 mod story_forbidden;
 mod story_history_lost;
 mod story_home_without_url;

@@ -20,6 +20,7 @@ pub fn schema(base: Base) -> Value {
     let name = match base {
         Base::Run | Base::Bootstrap => "runs",
         Base::Topology => "tickettopologies",
+        Base::DocEndpoint | Base::WorkspaceEndpoint => "docendpoints",
     };
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("crds/{name}.metawsm.dev.yaml"));
     let text = std::fs::read_to_string(file).expect("crds/ is there");

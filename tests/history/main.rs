@@ -1,6 +1,7 @@
 //! The history against real files and a real Redis: what is recorded is never lost, doubled or out of order.
 
 mod commands;
+mod federating;
 mod mirroring;
 mod recording;
 mod recovering;

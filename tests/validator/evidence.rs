@@ -8,6 +8,7 @@ use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::{Client, CustomResourceExt as _};
 use metawsm::adapters::redis::streams::StreamNames;
+use metawsm::doc_endpoint::crd::DocEndpoint;
 use metawsm::kernel::envelope::Envelope;
 use metawsm::kernel::journal::JournalEntry;
 use metawsm::run::crd::Run;
@@ -171,7 +172,11 @@ where
 
 async fn objects(place: &Place) -> Vec<Object> {
     let mut found = Vec::new();
-    for resource in [Run::api_resource(), TicketTopology::api_resource()] {
+    for resource in [
+        Run::api_resource(),
+        TicketTopology::api_resource(),
+        DocEndpoint::api_resource(),
+    ] {
         let kind = resource.kind.clone();
         for object in list(place, &resource).await {
             found.push(read(&kind, object));
@@ -192,10 +197,12 @@ async fn list(place: &Place, resource: &ApiResource) -> Vec<DynamicObject> {
 fn read(kind: &str, object: DynamicObject) -> Object {
     let meta = object.metadata.clone();
     let value = serde_json::to_value(object).unwrap();
-    let typed = if kind == "Run" {
-        serde_json::from_value::<Run>(value).map(|r| json!({ "spec": r.spec, "status": r.status }))
-    } else {
-        serde_json::from_value::<TicketTopology>(value).map(|t| json!({ "spec": t.spec, "status": t.status }))
+    let typed = match kind {
+        "Run" => serde_json::from_value::<Run>(value).map(|r| json!({ "spec": r.spec, "status": r.status })),
+        "DocEndpoint" => {
+            serde_json::from_value::<DocEndpoint>(value).map(|e| json!({ "spec": e.spec, "status": e.status }))
+        }
+        _ => serde_json::from_value::<TicketTopology>(value).map(|t| json!({ "spec": t.spec, "status": t.status })),
     };
     let typed = typed.expect("the object can be read");
     Object {

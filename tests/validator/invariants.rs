@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use metawsm::controller::kind::Kind;
+use metawsm::doc_endpoint::DocEndpointKind;
 use metawsm::kernel::event::{DomainEvent, event_id};
 use metawsm::kernel::journal::JournalEntry;
 use metawsm::kernel::subject::Subject;
@@ -115,6 +116,7 @@ fn expected(fact: &Fact) -> Option<DomainEvent> {
     let (subject, entry) = (subject(fact), entry(fact)?);
     match fact.kind.as_str() {
         "Run" => RunKind::event_of(&subject, &entry),
+        "DocEndpoint" => DocEndpointKind::event_of(&subject, &entry),
         _ => TopologyKind::event_of(&subject, &entry),
     }
 }

@@ -1,0 +1,80 @@
+//! Ends services for good: asked to end, killed if they do not, their folder removed. The folder's lock tells who
+//! stands over it, also while a supervisor has not told its identity yet.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::adapters::processes::ProcessIdentity;
+use crate::adapters::service_folder as files;
+use crate::failpoint::fallible;
+
+/// How long a supervisor may take to end by itself after it was asked to: it gives its server 3 seconds.
+const GRACE: Duration = Duration::from_secs(8);
+/// How long it may take to be gone after it was killed.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is looked for meanwhile.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Ends the service of that folder; nothing there is fine.
+pub fn stop_one(path: &Path) -> io::Result<()> {
+    let begun = Instant::now();
+    let mut asked = false;
+    loop {
+        let Some(folder) = files::open(path)? else {
+            return Ok(());
+        };
+        let supervisor: Option<ProcessIdentity> = files::read(&folder, files::PROCESS)?;
+        if let Some(_lock) = files::lock(&folder)? {
+            // Nobody can stand over it now, and whoever comes later finds no folder.
+            if let Some(gone) = supervisor
+                && !gone.end_session(PATIENCE)
+            {
+                return Err(io::Error::other("some of its processes are still alive"));
+            }
+            remove(path)?;
+            return Ok(fallible("services.after_removal")?);
+        }
+        match supervisor {
+            Some(supervisor) if begun.elapsed() > GRACE => supervisor.signal(Signal::KILL),
+            Some(supervisor) if !asked => {
+                supervisor.signal(Signal::TERM);
+                // It may be one that ended and the next one has not told its identity yet.
+                asked = supervisor.is_alive();
+            }
+            Some(_) | None => {}
+        }
+        if begun.elapsed() > GRACE + PATIENCE {
+            return Err(io::Error::other("its supervisor is still alive"));
+        }
+        std::thread::sleep(GLANCE);
+    }
+}
+
+/// Ends all services of a run.
+pub fn stop_all(root: &Path, run_uid: &str) -> io::Result<()> {
+    let run = files::path_of(root, run_uid, "any")?;
+    let run = run.parent().unwrap_or(&run);
+    let entries = match std::fs::read_dir(run) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    let stopped: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = paths.iter().map(|path| scope.spawn(|| stop_one(path))).collect();
+        let ends = threads.into_iter().map(|thread| thread.join());
+        ends.map(|end| end.unwrap_or_else(|_| Err(io::Error::other("it met a bug"))))
+            .collect()
+    });
+    stopped.into_iter().collect::<io::Result<Vec<()>>>()?;
+    remove(run)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,339 @@
+//! Which workspaces' documents are served, and under which name: what to do next about it, and what to say. Pure.
+//! Whether they are served is no part of `Ready`: work goes on while a server is started again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use kube::ResourceExt as _;
+
+use super::crd::{PrepareState, Run, SeedState, WorkspaceStatus};
+use super::decide::Effect;
+use super::home::Home;
+use crate::kernel::condition::{Tri, Verdict};
+use crate::ports::services::{DocsService, ServiceState};
+
+/// Every workspace's documents can be read at its DocEndpoint.
+pub const DOCS_SERVED: &str = "DocsServed";
+/// All are served.
+pub const SERVING: &str = "Serving";
+/// A server ended and is started again.
+pub const SERVER_FAILED: &str = "ServerFailed";
+
+/// How soon to look again where news of a change may have been missed.
+const SOON: Duration = Duration::from_secs(2);
+
+/// What is seen of the serving of one workspace.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Served {
+    /// `None`: it does not matter yet.
+    pub service: Option<ServiceState>,
+    /// Its DocEndpoint; `None` if there is none.
+    pub endpoint: Option<EndpointSeen>,
+}
+
+/// The DocEndpoint that has the workspace's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointSeen {
+    pub uid: String,
+    /// It is for this very Run.
+    pub ours: bool,
+    /// It is being deleted.
+    pub leaving: bool,
+}
+
+/// By name of the workspace.
+pub type AllServed = BTreeMap<String, Served>;
+
+/// Whether the workspace's documents may be served: they are there for good, so that nobody reads half a copy.
+pub fn is_wanted(workspace: &WorkspaceStatus) -> bool {
+    let seeded = matches!(workspace.seed.state, SeedState::Synced | SeedState::Skipped);
+    workspace.prepare.state == PrepareState::Ready && seeded
+}
+
+/// What the next pass about one workspace does.
+#[derive(Debug, Default, PartialEq)]
+pub struct Moves {
+    pub effects: Vec<Effect>,
+    /// The endpoint's name, once it is this Run's.
+    pub endpoint: Option<String>,
+    /// When to look again.
+    pub due: Option<Duration>,
+}
+
+/// Starts what is missing. A Run that may start nothing new leaves what there is.
+pub fn advance(run: &Run, home: &Home, workspace: &WorkspaceStatus, served: &Served) -> Moves {
+    let mut moves = Moves {
+        endpoint: workspace.endpoint.clone(),
+        ..Moves::default()
+    };
+    let mut all_there = true;
+    if is_wanted(workspace) && !run.spec.suspend {
+        if served.service == Some(ServiceState::Absent) {
+            let service = service(run, home, workspace);
+            moves.effects.push(Effect::StartDocs {
+                workspace: workspace.name.clone(),
+                ticket: workspace.ticket.clone(),
+                service,
+            });
+        }
+        match &served.endpoint {
+            Some(seen) if seen.ours && !seen.leaving => moves.endpoint = Some(workspace.name.clone()),
+            Some(_) => all_there = false,
+            None => {
+                all_there = false;
+                moves.endpoint = Some(workspace.name.clone());
+                moves.effects.push(Effect::MakeEndpoint {
+                    workspace: workspace.name.clone(),
+                    ticket: workspace.ticket.clone(),
+                    home: home.clone(),
+                });
+            }
+        }
+        let serving = matches!(served.service, Some(ServiceState::Serving(_)));
+        moves.due = (!serving || !all_there).then_some(SOON);
+    }
+    moves
+}
+
+fn service(run: &Run, home: &Home, workspace: &WorkspaceStatus) -> DocsService {
+    let repo = Path::new(&workspace.path).join(&home.repo);
+    DocsService {
+        root: repo.join(&run.spec.docs_path),
+        repo,
+    }
+}
+
+/// What is left to end before the workspaces go.
+pub fn retire(served: &AllServed) -> Vec<Effect> {
+    let runs = |s: &Served| s.service.as_ref().is_some_and(|state| *state != ServiceState::Absent);
+    let stop = served.values().any(runs).then_some(Effect::StopDocs);
+    let ours = served.iter().filter_map(|(name, s)| Some((name, s.endpoint.as_ref()?)));
+    let drop = ours
+        .filter(|(_, seen)| seen.ours && !seen.leaving)
+        .map(|(name, seen)| Effect::DropEndpoint {
+            name: name.clone(),
+            uid: seen.uid.clone(),
+        });
+    stop.into_iter().chain(drop).collect()
+}
+
+/// What the condition says.
+pub fn verdict(run: &Run, workspaces: &[WorkspaceStatus], served: &AllServed) -> Verdict {
+    let says = |value: Tri, reason, message: String| Verdict::new(DOCS_SERVED, value, reason, message);
+    if workspaces.is_empty() {
+        return says(Tri::Unknown, "Pending", "there are no workspaces yet".to_owned());
+    }
+    let nothing = Served::default();
+    let of = |w: &WorkspaceStatus| served.get(&w.name).unwrap_or(&nothing);
+    let failed = workspaces.iter().find_map(|w| match &of(w).service {
+        Some(ServiceState::Waiting { why, failures, .. }) => Some((w, why, failures)),
+        _ => None,
+    });
+    if let Some((w, why, failures)) = failed {
+        let times = if *failures == 1 {
+            "once"
+        } else {
+            "several times in a row"
+        };
+        return says(
+            Tri::False,
+            SERVER_FAILED,
+            format!(
+                "{}: the docs server failed {times} and is started again: {why}",
+                w.ticket
+            ),
+        );
+    }
+    let taken = workspaces
+        .iter()
+        .find(|w| of(w).endpoint.as_ref().is_some_and(|seen| !seen.ours && !seen.leaving));
+    if let Some(w) = taken {
+        let message = format!(
+            "{}: DocEndpoint '{}' is not this Run's ({}): delete it, and the Run makes its own",
+            w.ticket,
+            w.name,
+            run.name_any()
+        );
+        return says(Tri::False, "EndpointNameTaken", message);
+    }
+    let is_served = |w: &&WorkspaceStatus| {
+        let seen = of(w);
+        let found = seen.endpoint.as_ref().is_some_and(|e| e.ours && !e.leaving);
+        found && matches!(seen.service, Some(ServiceState::Serving(_)))
+    };
+    let done = workspaces.iter().filter(is_served).count();
+    let message = format!("{done} of {} workspaces' documents are served", workspaces.len());
+    let unseeded = workspaces.iter().any(|w| !is_wanted(w) && of(w).service.is_none());
+    match done == workspaces.len() {
+        true => says(Tri::True, SERVING, message),
+        false if unseeded => says(Tri::False, "NotSeeded", message),
+        false if run.spec.suspend => says(Tri::False, "Suspended", message),
+        false => says(Tri::False, "Starting", message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::moment::Moment;
+    use crate::ports::services::{LiveService, ServiceKey};
+    use serde_json::json;
+
+    fn run(suspend: bool) -> Run {
+        let spec = json!({
+            "tickets": ["A-1"], "repos": [{ "name": "home", "url": "/repos/home" }], "suspend": suspend,
+        });
+        let object = json!({
+            "apiVersion": "metawsm.dev/v1alpha1", "kind": "Run",
+            "metadata": { "name": "r", "namespace": "n", "uid": "u" }, "spec": spec,
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn workspace(seed: SeedState) -> WorkspaceStatus {
+        let value = json!({
+            "ticket": "A-1", "name": "r--a-1", "path": "/ws/n/r/A-1", "branch": "task/r--a-1",
+            "prepare": { "state": "Ready" }, "seed": { "state": seed },
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn home() -> Home {
+        Home {
+            repo: "home".into(),
+            url: "/repos/home".into(),
+        }
+    }
+
+    fn live() -> ServiceState {
+        let key = ServiceKey {
+            namespace: "n".into(),
+            run: "r".into(),
+            run_uid: "u".into(),
+            workspace: "r--a-1".into(),
+            ticket: "A-1".into(),
+        };
+        ServiceState::Serving(LiveService {
+            key,
+            addr: "127.0.0.1:9".parse().unwrap(),
+            root: "/ws/n/r/A-1/home/ttmp".into(),
+            started: Moment::from_millis(1).unwrap(),
+            instance: "1".into(),
+        })
+    }
+
+    fn failed() -> ServiceState {
+        ServiceState::Waiting {
+            why: "it ended (signal: 9)".into(),
+            failures: 1,
+            next: Moment::from_millis(9).unwrap(),
+        }
+    }
+
+    fn seen(ours: bool, leaving: bool) -> Option<EndpointSeen> {
+        Some(EndpointSeen {
+            uid: "e".into(),
+            ours,
+            leaving,
+        })
+    }
+
+    fn names(effects: &[Effect]) -> Vec<&'static str> {
+        let name = |effect: &Effect| match effect {
+            Effect::StartDocs { service, .. } => {
+                assert_eq!(service.root, Path::new("/ws/n/r/A-1/home/ttmp"));
+                "start"
+            }
+            Effect::MakeEndpoint { .. } => "make",
+            Effect::StopDocs => "stop",
+            Effect::DropEndpoint { .. } => "drop",
+            _ => "other",
+        };
+        effects.iter().map(name).collect()
+    }
+
+    #[test]
+    fn what_is_missing_is_started_and_nothing_else() {
+        use SeedState::{Failed, Pending, Skipped, Synced};
+        let table = [
+            (Synced, false, Some(ServiceState::Absent), None, vec!["start", "make"]),
+            (
+                Skipped,
+                false,
+                Some(ServiceState::Absent),
+                seen(true, false),
+                vec!["start"],
+            ),
+            (Synced, false, Some(live()), None, vec!["make"]),
+            (Synced, false, Some(live()), seen(true, false), vec![]),
+            (Synced, false, Some(failed()), seen(true, false), vec![]),
+            (Synced, false, Some(live()), seen(false, false), vec![]),
+            (Synced, false, Some(live()), seen(true, true), vec![]),
+            (Synced, true, Some(ServiceState::Absent), None, vec![]),
+            (Pending, false, None, None, vec![]),
+            (Failed, false, Some(live()), seen(true, false), vec![]),
+        ];
+        for (seed, suspend, service, endpoint, expected) in table {
+            let served = Served { service, endpoint };
+            let moves = advance(&run(suspend), &home(), &workspace(seed), &served);
+            assert_eq!(names(&moves.effects), expected, "{seed:?} {suspend} {served:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_is_what_is_seen() {
+        let table = [
+            (Some(live()), seen(true, false), Tri::True, SERVING),
+            (Some(failed()), seen(true, false), Tri::False, SERVER_FAILED),
+            (Some(live()), seen(false, false), Tri::False, "EndpointNameTaken"),
+            (Some(live()), seen(false, true), Tri::False, "Starting"),
+            (Some(live()), None, Tri::False, "Starting"),
+            (Some(ServiceState::Absent), seen(true, false), Tri::False, "Starting"),
+        ];
+        for (service, endpoint, value, reason) in table {
+            let served = AllServed::from([("r--a-1".to_owned(), Served { service, endpoint })]);
+            let said = verdict(&run(false), &[workspace(SeedState::Synced)], &served);
+            assert_eq!((said.value, said.reason), (value, reason), "{served:?}");
+        }
+        let said = verdict(&run(false), &[workspace(SeedState::Pending)], &AllServed::new());
+        assert_eq!((said.value, said.reason), (Tri::False, "NotSeeded"));
+        assert_eq!(verdict(&run(false), &[], &AllServed::new()).value, Tri::Unknown);
+    }
+
+    #[test]
+    fn at_the_end_only_what_is_ours_goes() {
+        let all = AllServed::from([
+            (
+                "a".to_owned(),
+                Served {
+                    service: Some(failed()),
+                    endpoint: seen(true, false),
+                },
+            ),
+            (
+                "b".to_owned(),
+                Served {
+                    service: Some(ServiceState::Absent),
+                    endpoint: seen(false, false),
+                },
+            ),
+            (
+                "c".to_owned(),
+                Served {
+                    service: None,
+                    endpoint: seen(true, true),
+                },
+            ),
+        ]);
+        assert_eq!(names(&retire(&all)), ["stop", "drop"]);
+        let gone = AllServed::from([(
+            "a".to_owned(),
+            Served {
+                service: Some(ServiceState::Absent),
+                endpoint: None,
+            },
+        )]);
+        assert_eq!(retire(&gone), []);
+    }
+}
