@@ -1,7 +1,9 @@
 //! Every setting of the controller: flags, their `METAWSM_*` environment variables, and what is wrong with them.
 //! Validated whole before anything starts. Holds no secrets but the Redis URL, which is never printed.
 
+mod docs;
 mod docs_server;
+mod federation;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +13,10 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
+use self::docs::DocsArgs;
 pub use self::docs_server::{DocsServerKind, DocsServerSettings};
+use self::federation::FederationArgs;
+use crate::doc_endpoint::DocEndpointSettings;
 use crate::housekeeping::judge::Retention;
 use crate::housekeeping::{HousekeepingSettings, Places};
 use crate::ports::workspaces::{GitRules, SeedLimits};
@@ -158,7 +163,7 @@ pub struct ControllerArgs {
     pub cache_retention: Duration,
 
     #[command(flatten)]
-    pub docs: DocsServerSettings,
+    pub docs_servers: DocsServerSettings,
 
     /// Most files that one ticket's documents may have
     #[arg(
@@ -176,6 +181,12 @@ pub struct ControllerArgs {
     /// Most bytes that one document may have
     #[arg(long, env = "METAWSM_SEED_MAX_FILE_BYTES", default_value_t = 100 << 20, help_heading = "Work")]
     pub seed_max_file_bytes: u64,
+
+    #[command(flatten)]
+    pub docs: DocsArgs,
+
+    #[command(flatten)]
+    pub federation: FederationArgs,
 
     /// Address of /livez, /readyz and /metrics; port 0 takes a free one and writes it to <data-dir>/http.addr
     #[arg(
@@ -261,6 +272,8 @@ impl ControllerArgs {
                 "--redis-url must begin with redis:// or rediss://"
             );
         }
+        self.docs.address_rules().map_err(anyhow::Error::msg)?;
+        self.federation.checked()?;
         for path in [&mut self.db, &mut self.workspaces].into_iter().flatten() {
             *path = std::path::absolute(&*path).context("--db or --workspaces is no usable path")?;
         }
@@ -297,6 +310,15 @@ impl ControllerArgs {
                 orphans: self.orphan_retention,
                 caches: self.cache_retention,
             },
+        }
+    }
+
+    /// What the settings say about endpoints of documents.
+    pub fn doc_endpoint_settings(&self) -> DocEndpointSettings {
+        DocEndpointSettings {
+            secret_namespaces: named(&self.secret_namespaces),
+            refresh_interval: self.federation.docs_refresh_interval,
+            public_url: self.federation.public_url.clone(),
         }
     }
 
@@ -356,6 +378,21 @@ mod tests {
     }
 
     #[test]
+    fn lists_of_networks_and_hosts_are_repeated_or_separated_by_commas() {
+        let line = [
+            "--docs-allow-cidr",
+            "10.0.0.0/8,127.0.0.1",
+            "--docs-allow-cidr",
+            "fd00::/8",
+        ];
+        let rules = parse(&line).unwrap().docs.address_rules().unwrap();
+        for allowed in ["10.1.1.1", "127.0.0.1", "fd00::1"] {
+            assert_eq!(rules.judge(None, allowed.parse().unwrap()), Ok(()), "{allowed}");
+        }
+        assert!(parse(&[]).unwrap().docs.address_rules().unwrap().allow_nothing());
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_flag() {
         for (line, flag) in [
             (["--git-local-roots", "repos"], "--git-local-roots"),
@@ -366,6 +403,12 @@ mod tests {
             (["--orphan-retention", "0d"], "--orphan-retention"),
             (["--cache-retention", "soon"], "--cache-retention"),
             (["--housekeeping-interval", "0s"], "--housekeeping-interval"),
+            (["--docs-allow-cidr", "10.0.0.1/8"], "--docs-allow-cidr"),
+            (["--docs-allow-host-suffix", "*"], "--docs-allow-host-suffix"),
+            (["--docs-max-tickets", "0"], "--docs-max-tickets"),
+            (["--docs-refresh-interval", "0s"], "--docs-refresh-interval"),
+            (["--public-url", "docs.example.com"], "--public-url"),
+            (["--public-url", "https://user@docs.example.com"], "--public-url"),
         ] {
             let error = parse(&line).expect_err("must be refused").to_string();
             assert!(error.contains(flag), "{line:?}: {error}");

@@ -42,6 +42,7 @@ const BEHIND: [(&str, &[&str]); 8] = [
         "ticket_topology/apply.rs",
         &[
             "ticket_topology.after_release_abandoned",
+            "ticket_topology.after_request_refresh",
             "ticket_topology.after_delete",
         ],
     ),

@@ -3,8 +3,10 @@
 
 pub mod data_dir;
 pub mod disk;
+pub mod docmgr;
 pub mod executor_local;
 pub mod git;
+pub mod kube_access;
 pub mod nofollow;
 pub mod processes;
 pub mod redis;

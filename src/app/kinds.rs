@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
 use tokio::sync::Notify;
@@ -11,6 +10,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::federation::start_federation;
 use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
 use super::services::{Wakes, look_after_services, open_services};
@@ -21,8 +21,9 @@ use crate::controller::kind::Kind;
 use crate::controller::metrics::ControllerLabels;
 use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::vanished;
+use crate::doc_endpoint::DocEndpointKind;
 use crate::doc_endpoint::crd::DocEndpoint;
-use crate::kernel::ticket::topology_name;
+use crate::kernel::ticket::{topology_name, workspace_name};
 use crate::ports::executor::Executor;
 use crate::ports::services::Services;
 use crate::run::RunKind;
@@ -78,6 +79,15 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
     );
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
+    let (endpoint_store, wake_endpoint) = (endpoints.store.clone(), endpoints.wake.clone());
+    let prober = start_federation(
+        ground,
+        tasks,
+        shared,
+        topology_store.clone(),
+        (wake_endpoint.clone(), wake_topology.clone()),
+        services.clone(),
+    )?;
 
     let turnstile = Arc::new(Turnstile::new(usize::from(args.max_active_runs), run_store.clone()));
     let line_moved = Arc::new(Notify::new());
@@ -102,11 +112,19 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tasks,
         Context::new(run_kind, shared.clone()),
         runs,
-        run_changed(topologies_of(topology_store, wake_topology), line_moved),
+        run_changed(
+            both(
+                topologies_of(topology_store, wake_topology.clone()),
+                endpoints_of(wake_endpoint.clone()),
+            ),
+            line_moved,
+        ),
     );
     let topology_kind = TopologyKind {
         client: shared.client.clone(),
         runs: run_store.clone(),
+        endpoints: endpoint_store,
+        prober: prober.clone(),
     };
     let tap = runs_of(run_store.clone(), wake_run.clone());
     start_kind(
@@ -116,24 +134,22 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         topologies,
         tap,
     );
-
-    let seen = runner::watch(
-        shared.client.clone(),
-        args.namespace.clone(),
-        endpoints.writer,
-        shared.caches.clone(),
+    let endpoint_kind = DocEndpointKind {
+        runs: run_store.clone(),
+        prober,
+        settings: Arc::new(args.doc_endpoint_settings()),
+    };
+    start_kind(
+        ground,
+        tasks,
+        Context::new(endpoint_kind, shared.clone()),
+        endpoints,
         run_of(wake_run.clone()),
     );
-    let stop = ground.stop.clone();
-    tasks.spawn("endpoints", async move {
-        tokio::select! {
-            () = seen.for_each(|_| std::future::ready(())) => {}
-            () = stop.cancelled() => {}
-        }
-    });
+
     let wakes = Wakes {
         run: wake_run.clone(),
-        endpoint: endpoints.wake.clone(),
+        endpoint: wake_endpoint,
     };
     let services: Arc<dyn Services> = services;
     look_after_services(ground, tasks, shared, services, run_store.clone(), wakes);
@@ -190,6 +206,28 @@ fn start_kind<K: Kind>(
         ),
     );
     tasks.spawn("upkeep", upkeep(cx, feed.store, ground));
+}
+
+/// What two do about a Run that changed.
+fn both(
+    one: impl Fn(&Guarded<Run>) + Send + 'static,
+    other: impl Fn(&Guarded<Run>) + Send + 'static,
+) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        one(run);
+        other(run);
+    }
+}
+
+/// A Run that changed wakes the endpoints of its workspaces: it may have been seeded, or be on its way out.
+fn endpoints_of(wake: Pokes<DocEndpoint>) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        let Ok(run) = &run.0 else { return };
+        for ticket in &run.spec.tickets {
+            let name = workspace_name(&run.name_any(), ticket);
+            let _ = wake.send(ObjectRef::new(&name).within(&run.namespace().unwrap_or_default()));
+        }
+    }
 }
 
 /// A Run that changed may move the line of those that wait for a place, beside what `then` does.

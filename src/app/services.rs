@@ -34,24 +34,24 @@ pub fn open_services(args: &ControllerArgs) -> anyhow::Result<Arc<LocalServices>
         data: args.data_dir.clone(),
         program: "/proc/self/exe".into(),
         docs: program(args),
-        memory_bytes: args.docs.docs_memory_bytes,
+        memory_bytes: args.docs_servers.docs_memory_bytes,
     };
     Ok(Arc::new(LocalServices::open(settings)?))
 }
 
 fn program(args: &ControllerArgs) -> DocsProgram {
-    if args.docs.docs_server == DocsServerKind::Builtin {
+    if args.docs_servers.docs_server == DocsServerKind::Builtin {
         return DocsProgram::BuiltIn;
     }
-    let (first_port, last_port) = args.docs.docs_ports;
-    match found(&args.docs.docmgr_program, std::env::var_os("PATH").as_deref()) {
+    let (first_port, last_port) = args.docs_servers.docs_ports;
+    match found(&args.docs_servers.docmgr_program, std::env::var_os("PATH").as_deref()) {
         Some(path) => DocsProgram::Docmgr {
             path,
             first_port,
             last_port,
         },
         None => {
-            let program = args.docs.docmgr_program.display();
+            let program = args.docs_servers.docmgr_program.display();
             warn!("docmgr ('{program}') is not installed: the built-in docs server is used instead");
             DocsProgram::BuiltIn
         }

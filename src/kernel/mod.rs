@@ -1,8 +1,10 @@
 //! Pure vocabulary shared by everything. May not touch: Kubernetes clients, databases, Redis, tokio, clocks, async.
 
 pub mod actor;
+pub mod address_rules;
 pub mod canonical;
 pub mod condition;
+pub mod doc_url;
 pub mod envelope;
 pub mod event;
 pub mod journal;
@@ -11,6 +13,7 @@ pub mod outcome;
 pub mod plan;
 pub mod repo_url;
 pub mod request;
+pub mod shown_text;
 pub mod subject;
 pub mod text_rules;
 pub mod ticket;

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::GetParams;
-use kube::core::Request;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Client, Resource as _, ResourceExt as _};
+use kube::{Resource as _, ResourceExt as _};
 
 use super::RunKind;
 use super::RunSettings;
@@ -16,6 +13,7 @@ use super::credentials::{self, Credentials};
 use super::queue::Line;
 use super::room::over_budget;
 use super::serving::{AllServed, EndpointSeen, Served, is_wanted};
+use crate::controller::secrets;
 use crate::kernel::outcome::Failure;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::{ExecutorError, StepKey, StepName, StepState};
@@ -213,7 +211,7 @@ async fn read_credentials(kind: &RunKind, run: &Run, steps: &BTreeMap<String, St
         };
         let granted = match credentials::permitted(&kind.settings.secret_namespaces, &namespace) {
             Err(refusal) => Err(refusal),
-            Ok(()) => match secret(&kind.client, &namespace, &reference.name).await {
+            Ok(()) => match secrets::read(&kind.client, &namespace, &reference.name).await {
                 Ok(Some(secret)) => credentials::granted(repo, &secret),
                 Ok(None) => Err(credentials::not_found(repo, &reference.name)),
                 Err(kube::Error::Api(answer)) if answer.is_forbidden() => Err(credentials::forbidden(&namespace)),
@@ -226,15 +224,4 @@ async fn read_credentials(kind: &RunKind, run: &Run, steps: &BTreeMap<String, St
         read.insert(repo.name.clone(), granted);
     }
     Ok(read)
-}
-
-/// One Secret. Parsed here, for the client logs an answer that it cannot parse.
-async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<Secret>, kube::Error> {
-    let request = Request::new(Secret::url_path(&(), Some(namespace))).get(name, &GetParams::default());
-    let text = match client.request_text(request.map_err(kube::Error::BuildRequest)?).await {
-        Err(kube::Error::Api(answer)) if answer.is_not_found() => return Ok(None),
-        other => other?,
-    };
-    let unreadable = |_| kube::Error::SerdeError(serde::de::Error::custom("the answer is no Secret"));
-    serde_json::from_str(&text).map(Some).map_err(unreadable)
 }

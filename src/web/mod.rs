@@ -1,3 +1,4 @@
 //! What is served over HTTP. Reads only; never imports the controller.
 
+pub mod docs;
 pub mod health;

@@ -1,5 +1,14 @@
-//! docmgr's contract: its recorded answers against what we have that speaks the same language.
+//! docmgr's contract: its recorded answers against what we have that speaks the same language, the built-in server and the
+//! client. And what is not docmgr: hostile servers, and addresses that may not be connected to.
 
+mod address_tricks;
 mod docs_server;
+mod exchanges;
+mod hostile;
+mod hostile_server;
+mod real_program;
+mod recorded;
 mod recordings;
+mod replay;
 mod served;
+mod stage;

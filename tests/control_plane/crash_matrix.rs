@@ -45,7 +45,10 @@ const ELSEWHERE: [(&str, &str); 12] = [
         "housekeeping.after_cache_rename",
         "needs folders as old as their retention",
     ),
-    ("service.after_setback", "needs a server that ends by itself: tests/services"),
+    (
+        "service.after_setback",
+        "needs a server that ends by itself: tests/services",
+    ),
     ("undecodable.after_release", "needs an object that the schema refuses"),
     (
         "relay.after_new_log",

@@ -29,7 +29,12 @@ fn served(controller: &Controller) -> Option<Served> {
     let mut folders: Vec<PathBuf> = vec![controller.data().join("services")];
     for _ in 0..2 {
         let below = |folder: &PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
-        folders = folders.iter().flat_map(below).map(|e| e.path()).filter(|p| p.is_dir()).collect();
+        folders = folders
+            .iter()
+            .flat_map(below)
+            .map(|e| e.path())
+            .filter(|p| p.is_dir())
+            .collect();
     }
     let folder = folders.first()?;
     let read = |name: &str| std::fs::read(folder.join(name)).ok();
@@ -57,17 +62,28 @@ async fn a_workspaces_documents_are_served_whatever_is_killed_and_not_longer_tha
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let mut controller = stage.controller("one").lead().await;
-    stage.create(&run("relay", &["A-1"], &[("docs", &docs)], json!({}))).await;
+    stage
+        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
+        .await;
     stage.until_run_is("relay", Verdict::Current).await;
     let object = until_served(&stage).await;
     assert_eq!(object["status"]["workspaces"][0]["endpoint"], ENDPOINT);
 
     let endpoint = stage.get("DocEndpoint", ENDPOINT).await;
     let (spec, owner) = (&endpoint["spec"], &endpoint["metadata"]["ownerReferences"][0]);
-    assert_eq!((&spec["kind"], &spec["ticket"], &spec["repo"]), (&json!("Workspace"), &json!("A-1"), &json!("docs")));
-    assert_eq!(spec["runRef"], json!({ "name": "relay", "uid": object["metadata"]["uid"] }));
+    assert_eq!(
+        (&spec["kind"], &spec["ticket"], &spec["repo"]),
+        (&json!("Workspace"), &json!("A-1"), &json!("docs"))
+    );
+    assert_eq!(
+        spec["runRef"],
+        json!({ "name": "relay", "uid": object["metadata"]["uid"] })
+    );
     assert_eq!(spec["url"], Value::Null, "its address is nobody's to write");
-    assert_eq!((&owner["kind"], &owner["uid"]), (&json!("Run"), &object["metadata"]["uid"]));
+    assert_eq!(
+        (&owner["kind"], &owner["uid"]),
+        (&json!("Run"), &object["metadata"]["uid"])
+    );
 
     let first = served(&controller).unwrap();
     let root = controller.workspace("relay", "A-1").join("docs/ttmp");
@@ -106,7 +122,11 @@ async fn a_workspaces_documents_are_served_whatever_is_killed_and_not_longer_tha
     assert!(TcpStream::connect(fourth.announced.address).is_err());
     assert_eq!(leftovers::serving(controller.data()).len(), 0);
     let left = std::fs::read_dir(controller.data().join("services")).unwrap().flatten();
-    assert_eq!(left.filter(|entry| entry.path().is_dir()).count(), 0, "no folder is left");
+    assert_eq!(
+        left.filter(|entry| entry.path().is_dir()).count(),
+        0,
+        "no folder is left"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +134,9 @@ async fn a_server_that_cannot_run_is_told_and_work_goes_on() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let controller = stage.controller("one").lead().await;
-    stage.create(&run("relay", &["A-1"], &[("docs", &docs)], json!({}))).await;
+    stage
+        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
+        .await;
     until_served(&stage).await;
     let root = controller.workspace("relay", "A-1").join("docs/ttmp");
     std::fs::rename(&root, root.with_file_name("away")).unwrap();
@@ -126,8 +148,16 @@ async fn a_server_that_cannot_run_is_told_and_work_goes_on() {
     assert_eq!(condition(&failed, "Ready")["status"], "True", "work goes on");
     std::fs::rename(root.with_file_name("away"), &root).unwrap();
     let object = until_served(&stage).await;
-    let told: Vec<_> = object["status"]["journal"].as_array().unwrap().iter().map(|e| e["type"].clone()).collect();
-    assert!(told.contains(&json!("DocsServerFailed")) && told.contains(&json!("DocsServing")), "{told:?}");
+    let told: Vec<_> = object["status"]["journal"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["type"].clone())
+        .collect();
+    assert!(
+        told.contains(&json!("DocsServerFailed")) && told.contains(&json!("DocsServing")),
+        "{told:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,11 +172,16 @@ async fn an_endpoint_in_the_way_is_named_and_left_alone() {
         },
     });
     stage.create(&other).await;
-    stage.create(&run("relay", &["A-1"], &[("docs", &docs)], json!({}))).await;
+    stage
+        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
+        .await;
     let judge = |run: &Value| condition(run, "DocsServed")["reason"] == "EndpointNameTaken";
     let object = stage.until("Run", "relay", "the name is taken", judge).await;
     assert_eq!(object["status"]["workspaces"][0]["endpoint"], Value::Null);
-    assert_eq!(stage.get("DocEndpoint", ENDPOINT).await["spec"]["runRef"]["uid"], "another");
+    assert_eq!(
+        stage.get("DocEndpoint", ENDPOINT).await["spec"]["runRef"]["uid"],
+        "another"
+    );
     stage.delete("DocEndpoint", ENDPOINT).await;
     until_served(&stage).await;
 }

@@ -1,0 +1,331 @@
+//! Which network addresses we may connect to on behalf of somebody's spec: none, but those that the settings list. Pure;
+//! resolves nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+/// Never connected to, whatever the settings say (IANA's special-purpose registries).
+const NEVER: [(&str, &str); 5] = [
+    ("0.0.0.0/8", "an address of nobody"),
+    ("224.0.0.0/4", "a multicast address"),
+    ("240.0.0.0/4", "a reserved or broadcast address"),
+    ("::/128", "an address of nobody"),
+    ("ff00::/8", "a multicast address"),
+];
+
+/// Opened only by a listed network that lies wholly inside: `127.0.0.0/8` opens the loopback, `0.0.0.0/0` does not. From
+/// IANA's special-purpose registries, and the metadata services of cloud providers.
+const SPECIAL: [(&str, &str); 25] = [
+    ("127.0.0.0/8", "a loopback address"),
+    ("::1/128", "a loopback address"),
+    ("169.254.0.0/16", "a link-local address"),
+    ("fe80::/10", "a link-local address"),
+    ("fec0::/10", "a site-local address"),
+    ("169.254.169.253/32", "a cloud provider's name server"),
+    ("169.254.169.254/32", "a metadata service"),
+    ("169.254.170.2/32", "a metadata service"),
+    ("169.254.170.23/32", "a metadata service"),
+    ("100.100.100.200/32", "a metadata service"),
+    ("168.63.129.16/32", "a metadata service"),
+    ("192.0.0.192/32", "a metadata service"),
+    ("fd00:ec2::254/128", "a metadata service"),
+    ("fd00:ec2::23/128", "a metadata service"),
+    ("fd20:ce::254/128", "a metadata service"),
+    ("192.0.0.0/24", "a special-purpose address"),
+    ("192.88.99.0/24", "an address of a 6to4 relay"),
+    ("198.18.0.0/15", "an address for benchmarks"),
+    ("100::/64", "a discard address"),
+    ("::/96", "an IPv4 address in IPv6 clothes"),
+    ("64:ff9b::/96", "an IPv4 address behind NAT64"),
+    ("64:ff9b:1::/48", "an IPv4 address behind NAT64"),
+    ("2002::/16", "an IPv4 address in 6to4 clothes"),
+    ("2001::/32", "an IPv4 address in Teredo clothes"),
+    ("::ffff:0:0:0/96", "an IPv4 address in IPv6 clothes"),
+];
+
+/// What the settings allow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressRules {
+    networks: Vec<IpNet>,
+    /// Lower case, without leading or trailing dot; `true`: only what is below it.
+    suffixes: Vec<(String, bool)>,
+}
+
+impl AddressRules {
+    /// Reads networks like `10.0.0.0/8` or `10.1.2.3`, and suffixes like `docs.example.com` (the name and all below it) or
+    /// `.svc.cluster.local` (all below it).
+    ///
+    /// # Errors
+    /// What is wrong with the first bad one, and how to write it.
+    pub fn read(networks: &[String], suffixes: &[String]) -> Result<Self, String> {
+        Ok(Self {
+            networks: networks.iter().map(|text| network(text)).collect::<Result<_, _>>()?,
+            suffixes: suffixes.iter().map(|text| suffix(text)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether nothing at all is allowed.
+    pub fn allow_nothing(&self) -> bool {
+        self.networks.is_empty() && self.suffixes.is_empty()
+    }
+
+    /// Whether a name may be resolved at all: by its suffix, or because its addresses may be listed.
+    ///
+    /// # Errors
+    /// Why not, and the way out.
+    pub fn judge_name(&self, name: &str) -> Result<(), String> {
+        if self.names(name) || !self.networks.is_empty() {
+            return Ok(());
+        }
+        Err(format!("host '{name}' is not listed; {WAY_OUT}"))
+    }
+
+    /// Whether an address may be connected to, reached by that name where it was reached by one.
+    ///
+    /// # Errors
+    /// Why not, and the way out.
+    pub fn judge(&self, name: Option<&str>, address: IpAddr) -> Result<(), String> {
+        let address = address.to_canonical();
+        for face in faces(address) {
+            if let Some((_, what)) = holding(&NEVER, face).next() {
+                return Err(format!("{address} is {what}, which is never connected to"));
+            }
+            for (special, what) in holding(&SPECIAL, face) {
+                if !self.networks.iter().any(|n| special.contains(n) && n.contains(&face)) {
+                    return Err(format!(
+                        "{address} is {what}, which only a network inside of {special} in --docs-allow-cidr opens"
+                    ));
+                }
+            }
+        }
+        if self.networks.iter().any(|n| n.contains(&address)) || name.is_some_and(|name| self.names(name)) {
+            return Ok(());
+        }
+        Err(format!("{address} is not listed; {WAY_OUT}"))
+    }
+
+    fn names(&self, name: &str) -> bool {
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+        self.suffixes
+            .iter()
+            .any(|(suffix, below)| match name.strip_suffix(suffix.as_str()) {
+                Some("") => !below,
+                Some(rest) => rest.ends_with('.') && rest.len() > 1,
+                None => false,
+            })
+    }
+}
+
+const WAY_OUT: &str = "addresses are refused unless whoever runs the controller lists their network in --docs-allow-cidr \
+or their name in --docs-allow-host-suffix";
+
+/// The address, and the IPv4 addresses that it may stand for.
+fn faces(address: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let inner = match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(six) => inner_address(six),
+    };
+    std::iter::once(address).chain(inner.map(IpAddr::V4))
+}
+
+/// The IPv4 address that a translator or tunnel would connect to.
+fn inner_address(six: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = six.segments();
+    let last = Ipv4Addr::from((u32::from(g) << 16) | u32::from(h));
+    match (a, b, c, d, e, f) {
+        (0x2002, ..) => Some(Ipv4Addr::from((u32::from(b) << 16) | u32::from(c))),
+        (0x2001, 0, ..) => Some(Ipv4Addr::from(!u32::from(last))),
+        (0x64, 0xff9b, ..) | (0, 0, 0, 0, 0xffff, 0) | (_, _, _, _, _, 0x5efe) => Some(last),
+        (0, 0, 0, 0, 0, 0) if u32::from(last) > 1 => Some(last),
+        _ => None,
+    }
+}
+
+fn holding(table: &'static [(&str, &str)], address: IpAddr) -> impl Iterator<Item = (IpNet, &'static str)> {
+    table
+        .iter()
+        .filter_map(|(network, what)| Some((network.parse::<IpNet>().ok()?, *what)))
+        .filter(move |(network, _)| network.contains(&address))
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let written = text.trim();
+    let read = match written.contains('/') {
+        true => written.parse::<IpNet>().ok(),
+        false => written.parse::<IpAddr>().ok().map(IpNet::from),
+    };
+    let read =
+        read.ok_or_else(|| format!("'{text}' is no network: write it like 10.0.0.0/8, 10.1.2.3 or fd00:1::/64"))?;
+    if read != read.trunc() {
+        return Err(format!(
+            "'{text}' names an address inside of its network: write {}",
+            read.trunc()
+        ));
+    }
+    if read.addr().to_canonical() != read.addr() {
+        return Err(format!("'{text}' is an IPv4 network in IPv6 clothes: write it as IPv4"));
+    }
+    Ok(read)
+}
+
+fn suffix(text: &str) -> Result<(String, bool), String> {
+    let written = text.trim();
+    let (rest, below) = match written.strip_prefix("*.").or_else(|| written.strip_prefix('.')) {
+        Some(rest) => (rest, true),
+        None => (written, false),
+    };
+    let name = rest.strip_suffix('.').unwrap_or(rest).to_ascii_lowercase();
+    let label = |label: &str| {
+        let plain = label
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        plain && !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let last_is_number = name
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.starts_with("0x") || last.bytes().all(|b| b.is_ascii_digit()));
+    if name.len() > 253 || last_is_number || !name.split('.').all(label) {
+        return Err(format!(
+            "'{text}' is no host suffix: write it like docs.example.com, or .svc.cluster.local for what is below only"
+        ));
+    }
+    Ok((name, below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(networks: &[&str], suffixes: &[&str]) -> AddressRules {
+        let owned = |list: &[&str]| list.iter().map(|&s| s.to_owned()).collect::<Vec<_>>();
+        AddressRules::read(&owned(networks), &owned(suffixes)).unwrap()
+    }
+
+    fn judged(rules: &AddressRules, address: &str) -> Result<(), String> {
+        rules.judge(None, address.parse().unwrap())
+    }
+
+    #[test]
+    fn every_table_is_readable() {
+        for (network, _) in NEVER.iter().chain(&SPECIAL) {
+            let read: IpNet = network.parse().unwrap();
+            assert_eq!(read, read.trunc(), "{network}");
+        }
+    }
+
+    #[test]
+    fn without_settings_everything_is_refused() {
+        for address in ["8.8.8.8", "10.0.0.1", "127.0.0.1", "2606:4700::1", "fd00::1"] {
+            assert!(judged(&AddressRules::default(), address).is_err(), "{address}");
+        }
+        assert!(AddressRules::default().allow_nothing());
+    }
+
+    #[test]
+    fn a_wide_network_opens_no_special_address() {
+        let all = rules(&["0.0.0.0/0", "::/0"], &[]);
+        for address in [
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "169.254.169.254",
+            "169.254.1.1",
+            "100.100.100.200",
+            "fe80::1",
+            "fd00:ec2::254",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "::",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::127.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "2002:7f00:1::",
+            "::127.0.0.1",
+            "2001:0:1:2:3:4:5:6",
+            "2606::5efe:127.0.0.1",
+        ] {
+            assert!(judged(&all, address).is_err(), "{address}");
+        }
+        for address in [
+            "8.8.8.8",
+            "10.0.0.1",
+            "192.168.1.1",
+            "fd00::1",
+            "2606:4700::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert_eq!(judged(&all, address), Ok(()), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_special_address_is_opened_by_a_network_inside_of_its_own() {
+        assert_eq!(judged(&rules(&["127.0.0.0/8"], &[]), "127.0.0.1"), Ok(()));
+        assert_eq!(judged(&rules(&["127.0.0.1"], &[]), "::ffff:127.0.0.1"), Ok(()));
+        assert_eq!(judged(&rules(&["169.254.7.0/24"], &[]), "169.254.7.7"), Ok(()));
+        assert!(judged(&rules(&["169.254.0.0/16"], &[]), "169.254.169.254").is_err());
+        assert_eq!(judged(&rules(&["169.254.169.254"], &[]), "169.254.169.254"), Ok(()));
+        assert!(judged(&rules(&["0.0.0.0/8", "ff00::/8"], &[]), "0.0.0.0").is_err());
+        assert!(judged(&rules(&["64:ff9b::/96"], &[]), "64:ff9b::127.0.0.1").is_err());
+        assert_eq!(judged(&rules(&["64:ff9b::/96"], &[]), "64:ff9b::10.0.0.1"), Ok(()));
+    }
+
+    #[test]
+    fn a_suffix_allows_names_and_never_a_special_address() {
+        let named = rules(&[], &["docs.example.com", ".svc.cluster.local"]);
+        let ten = "10.0.0.1".parse().unwrap();
+        for name in ["docs.example.com", "a.DOCS.example.com.", "x.svc.cluster.local"] {
+            assert_eq!(named.judge(Some(name), ten), Ok(()), "{name}");
+            assert!(named.judge(Some(name), "127.0.0.1".parse().unwrap()).is_err(), "{name}");
+            assert!(
+                named.judge(Some(name), "169.254.169.254".parse().unwrap()).is_err(),
+                "{name}"
+            );
+        }
+        for name in [
+            "evildocs.example.com",
+            "svc.cluster.local",
+            ".svc.cluster.local",
+            "example.com",
+            "",
+        ] {
+            assert!(named.judge(Some(name), ten).is_err(), "{name}");
+            assert!(named.judge_name(name).is_err(), "{name}");
+        }
+        assert!(named.judge(None, ten).is_err());
+    }
+
+    #[test]
+    fn bad_settings_are_refused_with_the_way_to_write_them() {
+        for text in [
+            "10.0.0.1/8",
+            "10.0.0.0/33",
+            "ten",
+            "",
+            "::ffff:10.0.0.0/104",
+            "010.0.0.1",
+            "10.0/8",
+        ] {
+            assert!(AddressRules::read(&[text.to_owned()], &[]).is_err(), "{text}");
+        }
+        for text in [
+            "*",
+            "",
+            ".",
+            "a..b",
+            "10.0.0.1",
+            "0x7f",
+            "-a.b",
+            "a b",
+            "ex\u{e4}mple.com",
+            "http://a.b",
+        ] {
+            assert!(AddressRules::read(&[], &[text.to_owned()]).is_err(), "{text}");
+        }
+    }
+}
