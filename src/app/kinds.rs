@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -14,6 +13,7 @@ use super::federation::start_federation;
 use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
 use super::services::{Wakes, look_after_services, open_services};
+use super::taps::{both, endpoints_of, run_changed, run_of, runs_of, topologies_of};
 use super::{COUNT, Ground};
 use crate::adapters::executor_local::LocalExecutor;
 use crate::controller::context::{Context, Shared};
@@ -23,7 +23,6 @@ use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::vanished;
 use crate::doc_endpoint::DocEndpointKind;
 use crate::doc_endpoint::crd::DocEndpoint;
-use crate::kernel::ticket::{topology_name, workspace_name};
 use crate::ports::executor::Executor;
 use crate::ports::services::Services;
 use crate::run::RunKind;
@@ -206,91 +205,6 @@ fn start_kind<K: Kind>(
         ),
     );
     tasks.spawn("upkeep", upkeep(cx, feed.store, ground));
-}
-
-/// What two do about a Run that changed.
-fn both(
-    one: impl Fn(&Guarded<Run>) + Send + 'static,
-    other: impl Fn(&Guarded<Run>) + Send + 'static,
-) -> impl Fn(&Guarded<Run>) + Send + 'static {
-    move |run| {
-        one(run);
-        other(run);
-    }
-}
-
-/// A Run that changed wakes the endpoints of its workspaces: it may have been seeded, or be on its way out.
-fn endpoints_of(wake: Pokes<DocEndpoint>) -> impl Fn(&Guarded<Run>) + Send + 'static {
-    move |run| {
-        let Ok(run) = &run.0 else { return };
-        for ticket in &run.spec.tickets {
-            let name = workspace_name(&run.name_any(), ticket);
-            let _ = wake.send(ObjectRef::new(&name).within(&run.namespace().unwrap_or_default()));
-        }
-    }
-}
-
-/// A Run that changed may move the line of those that wait for a place, beside what `then` does.
-fn run_changed(
-    then: impl Fn(&Guarded<Run>) + Send + 'static,
-    line_moved: Arc<Notify>,
-) -> impl Fn(&Guarded<Run>) + Send + 'static {
-    move |run| {
-        then(run);
-        line_moved.notify_one();
-    }
-}
-
-/// A Run that changed wakes the topologies of its tickets: their claims may be abandoned now. The tickets of one that
-/// cannot be read are unknown: it wakes the topologies that it claims.
-fn topologies_of(
-    topologies: Store<Guarded<TicketTopology>>,
-    wake: Pokes<TicketTopology>,
-) -> impl Fn(&Guarded<Run>) + Send + 'static {
-    move |run| match &run.0 {
-        Ok(run) => {
-            for ticket in &run.spec.tickets {
-                let topology = ObjectRef::new(&topology_name(ticket)).within(&run.namespace().unwrap_or_default());
-                let _ = wake.send(topology);
-            }
-        }
-        Err(broken) => {
-            let uid = broken.metadata.uid.clone().unwrap_or_default();
-            let claimed = topologies.state_filter(|topology| topology.0.as_ref().is_ok_and(|t| claims(t, &uid)));
-            for topology in claimed {
-                let _ = wake.send(ObjectRef::from_obj(topology.as_ref()));
-            }
-        }
-    }
-}
-
-fn claims(topology: &TicketTopology, run_uid: &str) -> bool {
-    let status = topology.status.as_ref();
-    status.is_some_and(|s| s.claims.iter().any(|claim| claim.run_uid == run_uid))
-}
-
-/// An endpoint that changed wakes the Run whose workspace has its name: the Run's own, or one in its way.
-fn run_of(wake: Pokes<Run>) -> impl Fn(&Guarded<DocEndpoint>) + Send + 'static {
-    move |endpoint| {
-        let name = endpoint.name_any();
-        if let Some((run, _)) = name.split_once("--") {
-            let _ = wake.send(ObjectRef::new(run).within(&endpoint.namespace().unwrap_or_default()));
-        }
-    }
-}
-
-/// A topology that changed wakes every Run that wants its ticket.
-fn runs_of(runs: Store<Guarded<Run>>, wake: Pokes<Run>) -> impl Fn(&Guarded<TicketTopology>) + Send + 'static {
-    move |topology| {
-        let (name, namespace) = (topology.name_any(), topology.namespace());
-        let wanted = runs.state_filter(|run| {
-            let Ok(run) = &run.0 else { return false };
-            run.namespace() == namespace && run.spec.tickets.iter().any(|t| topology_name(t) == name)
-        });
-        for run in wanted {
-            let _ = wake.send(ObjectRef::from_obj(run.as_ref()));
-        }
-    }
 }
 
 /// Counts the objects, and finds those that vanished while nobody watched.

@@ -8,6 +8,7 @@ mod queue;
 mod relay;
 mod rights;
 mod services;
+mod taps;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,98 @@
+//! Whom a changed object of one kind wakes of another. Decides nothing: who is woken looks for itself.
+
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::Notify;
+
+use crate::controller::runner::{Guarded, Pokes};
+use crate::doc_endpoint::crd::DocEndpoint;
+use crate::kernel::ticket::{topology_name, workspace_name};
+use crate::run::crd::Run;
+use crate::ticket_topology::crd::TicketTopology;
+
+/// What two do about a Run that changed.
+pub fn both(
+    one: impl Fn(&Guarded<Run>) + Send + 'static,
+    other: impl Fn(&Guarded<Run>) + Send + 'static,
+) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        one(run);
+        other(run);
+    }
+}
+
+/// A Run that changed wakes the endpoints of its workspaces: it may have been seeded, or be on its way out.
+pub fn endpoints_of(wake: Pokes<DocEndpoint>) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        let Ok(run) = &run.0 else { return };
+        for ticket in &run.spec.tickets {
+            let name = workspace_name(&run.name_any(), ticket);
+            let _ = wake.send(ObjectRef::new(&name).within(&run.namespace().unwrap_or_default()));
+        }
+    }
+}
+
+/// A Run that changed may move the line of those that wait for a place, beside what `then` does.
+pub fn run_changed(
+    then: impl Fn(&Guarded<Run>) + Send + 'static,
+    line_moved: Arc<Notify>,
+) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        then(run);
+        line_moved.notify_one();
+    }
+}
+
+/// A Run that changed wakes the topologies of its tickets: their claims may be abandoned now. The tickets of one that
+/// cannot be read are unknown: it wakes the topologies that it claims.
+pub fn topologies_of(
+    topologies: Store<Guarded<TicketTopology>>,
+    wake: Pokes<TicketTopology>,
+) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| match &run.0 {
+        Ok(run) => {
+            for ticket in &run.spec.tickets {
+                let topology = ObjectRef::new(&topology_name(ticket)).within(&run.namespace().unwrap_or_default());
+                let _ = wake.send(topology);
+            }
+        }
+        Err(broken) => {
+            let uid = broken.metadata.uid.clone().unwrap_or_default();
+            let claimed = topologies.state_filter(|topology| topology.0.as_ref().is_ok_and(|t| claims(t, &uid)));
+            for topology in claimed {
+                let _ = wake.send(ObjectRef::from_obj(topology.as_ref()));
+            }
+        }
+    }
+}
+
+fn claims(topology: &TicketTopology, run_uid: &str) -> bool {
+    let status = topology.status.as_ref();
+    status.is_some_and(|s| s.claims.iter().any(|claim| claim.run_uid == run_uid))
+}
+
+/// An endpoint that changed wakes the Run whose workspace has its name: the Run's own, or one in its way.
+pub fn run_of(wake: Pokes<Run>) -> impl Fn(&Guarded<DocEndpoint>) + Send + 'static {
+    move |endpoint| {
+        let name = endpoint.name_any();
+        if let Some((run, _)) = name.split_once("--") {
+            let _ = wake.send(ObjectRef::new(run).within(&endpoint.namespace().unwrap_or_default()));
+        }
+    }
+}
+
+/// A topology that changed wakes every Run that wants its ticket.
+pub fn runs_of(runs: Store<Guarded<Run>>, wake: Pokes<Run>) -> impl Fn(&Guarded<TicketTopology>) + Send + 'static {
+    move |topology| {
+        let (name, namespace) = (topology.name_any(), topology.namespace());
+        let wanted = runs.state_filter(|run| {
+            let Ok(run) = &run.0 else { return false };
+            run.namespace() == namespace && run.spec.tickets.iter().any(|t| topology_name(t) == name)
+        });
+        for run in wanted {
+            let _ = wake.send(ObjectRef::from_obj(run.as_ref()));
+        }
+    }
+}
