@@ -1,6 +1,8 @@
 //! Files and folders reached one name at a time from an open folder, never through a symbolic link: what somebody else
 //! may write into a tree cannot lead us out of it. Decides nothing; every call is one or two system calls.
 
+mod beneath;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -9,7 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path};
 use std::time::{Duration, UNIX_EPOCH};
 
-use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 /// What a name stands for, seen without following it.
@@ -126,34 +128,6 @@ impl Folder {
         } else {
             Err(io::Error::other("not a regular file"))
         }
-    }
-
-    /// Opens a regular file at the end of a relative path for reading. Links on the way are followed as long as they
-    /// stay below this folder; one that leaves it is an error of kind `CrossesDevices`.
-    pub fn file_beneath(&self, path: &Path) -> io::Result<File> {
-        let file = self.open_beneath(path)?;
-        if file.metadata()?.is_file() {
-            Ok(file)
-        } else {
-            Err(io::Error::other("not a regular file"))
-        }
-    }
-
-    /// Opens whatever is at the end of a relative path, like [`Self::file_beneath`]; a pipe does not block.
-    pub fn open_beneath(&self, path: &Path) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        match fs::openat2(&self.0, path, flags, Mode::empty(), beneath) {
-            Err(Errno::NOSYS) => {}
-            other => return Ok(File::from(other?)),
-        }
-        // A kernel that cannot say "beneath": then no link at all.
-        let Some(name) = path.file_name() else {
-            return Err(Errno::INVAL.into());
-        };
-        let folder = self.descend(path.parent().unwrap_or(Path::new("")))?;
-        let fd = fs::openat(&folder.0, name, flags | OFlags::NOFOLLOW, Mode::empty())?;
-        Ok(File::from(fd))
     }
 
     /// The content of a small regular file; `None` if it does not exist, an error if it is longer than `most`.

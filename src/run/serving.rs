@@ -55,7 +55,7 @@ pub fn is_wanted(workspace: &WorkspaceStatus) -> bool {
 #[derive(Debug, Default, PartialEq)]
 pub struct Moves {
     pub effects: Vec<Effect>,
-    /// The endpoint's name, once it is this Run's.
+    /// The endpoint's name, while it is seen to be this Run's.
     pub endpoint: Option<String>,
     /// When to look again.
     pub due: Option<Duration>,
@@ -79,10 +79,10 @@ pub fn advance(run: &Run, home: &Home, workspace: &WorkspaceStatus, served: &Ser
         }
         match &served.endpoint {
             Some(seen) if seen.ours && !seen.leaving => moves.endpoint = Some(workspace.name.clone()),
-            Some(_) => all_there = false,
+            Some(_) => (all_there, moves.endpoint) = (false, None),
+            // Told only once it is seen: somebody else's may have come first.
             None => {
-                all_there = false;
-                moves.endpoint = Some(workspace.name.clone());
+                (all_there, moves.endpoint) = (false, None);
                 moves.effects.push(Effect::MakeEndpoint {
                     workspace: workspace.name.clone(),
                     ticket: workspace.ticket.clone(),
@@ -278,6 +278,8 @@ mod tests {
             let served = Served { service, endpoint };
             let moves = advance(&run(suspend), &home(), &workspace(seed), &served);
             assert_eq!(names(&moves.effects), expected, "{seed:?} {suspend} {served:?}");
+            let ours = served.endpoint == seen(true, false);
+            assert!(ours || moves.endpoint.is_none(), "told before it was seen: {served:?}");
         }
     }
 
