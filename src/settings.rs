@@ -1,7 +1,7 @@
 //! Every setting of the controller: flags, their `METAWSM_*` environment variables, and what is wrong with them.
 //! Validated whole before anything starts. Holds no secrets but the Redis URL, which is never printed.
 
-mod docs;
+pub mod docs;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -177,7 +177,7 @@ pub struct ControllerArgs {
     #[command(flatten)]
     pub docs: DocsArgs,
 
-    /// Address of /livez, /readyz and /metrics; port 0 takes a free one and writes it to <data-dir>/http.addr
+    /// Address of /livez, /readyz, /metrics and /docs/; port 0 takes a free one and writes it to <data-dir>/http.addr
     #[arg(
         long,
         env = "METAWSM_HTTP_LISTEN",

@@ -36,6 +36,7 @@ mod soak;
 mod status_first_sight;
 mod status_settled;
 mod status_suspend;
+mod story_deep_links;
 mod story_deletion;
 mod story_docs_missing;
 mod story_forbidden;
