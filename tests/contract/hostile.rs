@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use metawsm::adapters::docmgr::{Docmgr, DocsLimits};
+use metawsm::adapters::docmgr::DocsLimits;
 use metawsm::ports::doc_source::{DocServer, DocSource as _, DocSourceCode, DocSourceError, TicketList};
 use metawsm::ports::secrets::Credential;
 use serde_json::{Value, json};
