@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::adapters::sqlite::HistoryReader;
-use crate::cli::commands::{audit::AuditArgs, db::DbArgs};
+use crate::cli::commands::{audit::AuditArgs, db::DbArgs, docs::DocsArgs};
 use crate::docs_server::command::{self as docs_server, DocsServerArgs};
 use crate::services::command::{ServerArgs, ServiceArgs, run_server, run_supervisor};
 use crate::settings::ControllerArgs;
@@ -30,6 +30,8 @@ enum Command {
     Audit(AuditArgs),
     /// Look after the database
     Db(DbArgs),
+    /// Show tickets and the copies of their documents
+    Docs(DocsArgs),
     /// Serve a folder of documents over docmgr's HTTP API, for reading
     DocsServer(DocsServerArgs),
     /// Write the CustomResourceDefinitions of this version
@@ -65,6 +67,7 @@ impl Arguments {
             Command::Audit(audit) => in_runtime(async { audit.run(&history(audit.database()).await?).await }),
             Command::Db(db) => in_runtime(async { db.run(&history(db.database()).await?).await }),
             Command::DocsServer(args) => docs_server::run(&args),
+            Command::Docs(docs) => in_runtime(async { docs.run(&history(docs.database()).await?).await }),
             Command::Crd { dir } => crds::write_to(&dir).map(|()| ExitCode::SUCCESS),
             Command::Step(step) => Ok(run_step(&step)),
             Command::Supervise(supervise) => Ok(run_supervise(&supervise)),

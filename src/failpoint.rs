@@ -21,7 +21,7 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 60] = [
+pub const ALL: [(&str, Caller); 70] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
@@ -38,10 +38,20 @@ pub const ALL: [(&str, Caller); 60] = [
     ("run.after_release", Caller::Fails),
     ("run.after_start", Caller::Fails),
     ("run.after_forget", Caller::Fails),
+    ("run.after_start_docs", Caller::Fails),
+    ("run.after_make_endpoint", Caller::Fails),
+    ("run.after_stop_docs", Caller::Fails),
+    ("run.after_drop_endpoint", Caller::Fails),
     ("run.after_stop_steps", Caller::Fails),
     ("run.after_forget_steps", Caller::Fails),
     ("ticket_topology.after_release_abandoned", Caller::Fails),
     ("ticket_topology.after_delete", Caller::Fails),
+    ("ticket_topology.after_request_refresh", Caller::Fails),
+    ("doc_endpoint.after_ask", Caller::Fails),
+    ("doc_endpoint.after_refresh", Caller::Fails),
+    ("doc_endpoint.after_forget", Caller::Fails),
+    ("federation.after_answer", Caller::Goes),
+    ("federation.after_refresh", Caller::Goes),
     ("sqlite.before_commit", Caller::Fails),
     ("sqlite.after_commit", Caller::Fails),
     ("sqlite.before_change", Caller::Fails),

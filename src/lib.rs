@@ -19,6 +19,7 @@ pub mod crds;
 pub mod doc_endpoint;
 pub mod docs_server;
 pub mod failpoint;
+pub mod federation;
 pub mod housekeeping;
 pub mod kernel;
 pub mod ports;

@@ -1,7 +1,9 @@
 //! Every setting of the controller: flags, their `METAWSM_*` environment variables, and what is wrong with them.
 //! Validated whole before anything starts. Holds no secrets but the Redis URL, which is never printed.
 
-pub mod docs;
+mod docs;
+mod docs_server;
+mod federation;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +14,9 @@ use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
 use self::docs::DocsArgs;
+pub use self::docs_server::{DocsServerKind, DocsServerSettings};
+use self::federation::FederationArgs;
+use crate::doc_endpoint::DocEndpointSettings;
 use crate::housekeeping::judge::Retention;
 use crate::housekeeping::{HousekeepingSettings, Places};
 use crate::ports::workspaces::{GitRules, SeedLimits};
@@ -157,6 +162,9 @@ pub struct ControllerArgs {
     #[arg(long, env = "METAWSM_CACHE_RETENTION", default_value = "7d", value_parser = duration, help_heading = "Storage")]
     pub cache_retention: Duration,
 
+    #[command(flatten)]
+    pub docs_server: DocsServerSettings,
+
     /// Most files that one ticket's documents may have
     #[arg(
         long,
@@ -176,6 +184,9 @@ pub struct ControllerArgs {
 
     #[command(flatten)]
     pub docs: DocsArgs,
+
+    #[command(flatten)]
+    pub federation: FederationArgs,
 
     /// Address of /livez, /readyz, /metrics and /docs/; port 0 takes a free one and writes it to <data-dir>/http.addr
     #[arg(
@@ -262,6 +273,7 @@ impl ControllerArgs {
             );
         }
         self.docs.address_rules().map_err(anyhow::Error::msg)?;
+        self.federation.checked()?;
         for path in [&mut self.db, &mut self.workspaces].into_iter().flatten() {
             *path = std::path::absolute(&*path).context("--db or --workspaces is no usable path")?;
         }
@@ -298,6 +310,15 @@ impl ControllerArgs {
                 orphans: self.orphan_retention,
                 caches: self.cache_retention,
             },
+        }
+    }
+
+    /// What the settings say about endpoints of documents.
+    pub fn doc_endpoint_settings(&self) -> DocEndpointSettings {
+        DocEndpointSettings {
+            secret_namespaces: named(&self.secret_namespaces),
+            refresh_interval: self.federation.docs_refresh_interval,
+            public_url: self.federation.public_url.clone(),
         }
     }
 
@@ -385,6 +406,9 @@ mod tests {
             (["--docs-allow-cidr", "10.0.0.1/8"], "--docs-allow-cidr"),
             (["--docs-allow-host-suffix", "*"], "--docs-allow-host-suffix"),
             (["--docs-max-tickets", "0"], "--docs-max-tickets"),
+            (["--docs-refresh-interval", "0s"], "--docs-refresh-interval"),
+            (["--public-url", "docs.example.com"], "--public-url"),
+            (["--public-url", "https://user@docs.example.com"], "--public-url"),
         ] {
             let error = parse(&line).expect_err("must be refused").to_string();
             assert!(error.contains(flag), "{line:?}: {error}");

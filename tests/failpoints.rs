@@ -18,7 +18,7 @@ const WRITES: [&str; 6] = [
 ];
 
 /// Which failpoints stand behind such calls, by file. A file that is not here may not write to the API server.
-const BEHIND: [(&str, &[&str]); 7] = [
+const BEHIND: [(&str, &[&str]); 8] = [
     // An access review is a question; nothing is kept of it.
     ("controller/rights.rs", &[]),
     ("controller/status.rs", &["drive.after_status"]),
@@ -33,10 +33,16 @@ const BEHIND: [(&str, &[&str]); 7] = [
         "run/apply.rs",
         &["run.after_topology", "run.after_claim", "run.after_release"],
     ),
+    // Behind the effects of which they are all that is done.
+    (
+        "run/endpoint.rs",
+        &["run.after_make_endpoint", "run.after_drop_endpoint"],
+    ),
     (
         "ticket_topology/apply.rs",
         &[
             "ticket_topology.after_release_abandoned",
+            "ticket_topology.after_request_refresh",
             "ticket_topology.after_delete",
         ],
     ),

@@ -287,6 +287,16 @@ async fn a_server_that_holds_too_much_memory_is_started_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_folder_was_removed_ends_by_itself() {
+    let machine = Machine::new();
+    let (services, key) = (machine.services(), key("a"));
+    services.start(&key, &machine.docs()).await.unwrap();
+    serving(&services, &key).await;
+    std::fs::rename(machine.at("data/services"), machine.at("data/elsewhere")).unwrap();
+    nothing_left(&machine).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_port_that_another_process_has_now_is_never_listed() {
     let machine = Machine::new();
     let (services, key) = (machine.services(), key("a"));

@@ -10,17 +10,23 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::federation::{Around, start_federation};
 use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
+use super::services::{Wakes, look_after_services, open_services};
 use super::{COUNT, Ground};
 use crate::adapters::executor_local::LocalExecutor;
+use crate::adapters::sqlite::History;
 use crate::controller::context::{Context, Shared};
 use crate::controller::kind::Kind;
 use crate::controller::metrics::ControllerLabels;
 use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::vanished;
-use crate::kernel::ticket::topology_name;
+use crate::doc_endpoint::DocEndpointKind;
+use crate::doc_endpoint::crd::DocEndpoint;
+use crate::kernel::ticket::{topology_name, workspace_name};
 use crate::ports::executor::Executor;
+use crate::ports::services::Services;
 use crate::run::RunKind;
 use crate::run::crd::Run;
 use crate::run::turnstile::Turnstile;
@@ -29,7 +35,7 @@ use crate::ticket_topology::TopologyKind;
 use crate::ticket_topology::crd::TicketTopology;
 
 /// How many kinds there are.
-pub const KINDS: usize = 2;
+pub const KINDS: usize = 3;
 
 /// How often the mirror is compared with the cluster, for objects that vanished.
 const SWEEP: Duration = Duration::from_mins(5);
@@ -59,16 +65,35 @@ impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
 ///
 /// # Errors
 /// The executor's folder cannot be used.
-pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyhow::Result<()> {
+pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, history: &Arc<History>) -> anyhow::Result<()> {
     let args = &ground.args;
     let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(
         &args.data_dir,
         "/proc/self/exe".into(),
         usize::from(args.max_steps),
     )?);
-    let (runs, topologies) = (Feed::<Run>::new(), Feed::<TicketTopology>::new());
+    let services = open_services(args)?;
+    let (runs, topologies, endpoints) = (
+        Feed::<Run>::new(),
+        Feed::<TicketTopology>::new(),
+        Feed::<DocEndpoint>::new(),
+    );
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
+    let (endpoint_store, wake_endpoint) = (endpoints.store.clone(), endpoints.wake.clone());
+    let prober = start_federation(
+        ground,
+        tasks,
+        shared,
+        Around {
+            services: services.clone(),
+            federated: history.clone(),
+            topologies: topology_store.clone(),
+            endpoints: endpoint_store.clone(),
+            wake_endpoint: wake_endpoint.clone(),
+            wake_topology: wake_topology.clone(),
+        },
+    )?;
 
     let turnstile = Arc::new(Turnstile::new(usize::from(args.max_active_runs), run_store.clone()));
     let line_moved = Arc::new(Notify::new());
@@ -82,7 +107,9 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
     let run_kind = RunKind {
         client: shared.client.clone(),
         topologies: topology_store.clone(),
+        endpoints: endpoints.store.clone(),
         executor: executor.clone(),
+        services: services.clone(),
         turnstile,
         settings: Arc::new(args.run_settings()),
     };
@@ -91,11 +118,19 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         tasks,
         Context::new(run_kind, shared.clone()),
         runs,
-        run_changed(topologies_of(topology_store, wake_topology), line_moved),
+        run_changed(
+            both(
+                topologies_of(topology_store, wake_topology.clone()),
+                endpoints_of(wake_endpoint),
+            ),
+            line_moved,
+        ),
     );
     let topology_kind = TopologyKind {
         client: shared.client.clone(),
         runs: run_store.clone(),
+        endpoints: endpoint_store,
+        prober: prober.clone(),
     };
     let tap = runs_of(run_store.clone(), wake_run.clone());
     start_kind(
@@ -105,7 +140,25 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         topologies,
         tap,
     );
+    let endpoint_kind = DocEndpointKind {
+        runs: run_store.clone(),
+        prober: prober.clone(),
+        settings: Arc::new(args.doc_endpoint_settings()),
+    };
+    start_kind(
+        ground,
+        tasks,
+        Context::new(endpoint_kind, shared.clone()),
+        endpoints,
+        run_of(wake_run.clone()),
+    );
 
+    let wakes = Wakes {
+        run: wake_run.clone(),
+        prober,
+    };
+    let services: Arc<dyn Services> = services;
+    look_after_services(ground, tasks, shared, services, run_store.clone(), wakes);
     start_housekeeping(ground, tasks, shared, run_store, executor.clone());
     tasks.spawn("step news", step_news(executor, wake_run, ground.stop.clone()));
     let (readiness, caches, stop) = (ground.readiness.clone(), shared.caches.clone(), ground.stop.clone());
@@ -161,6 +214,28 @@ fn start_kind<K: Kind>(
     tasks.spawn("upkeep", upkeep(cx, feed.store, ground));
 }
 
+/// What two do about a Run that changed.
+fn both(
+    one: impl Fn(&Guarded<Run>) + Send + 'static,
+    other: impl Fn(&Guarded<Run>) + Send + 'static,
+) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        one(run);
+        other(run);
+    }
+}
+
+/// A Run that changed wakes the endpoints of its workspaces: it may have been seeded, or be on its way out.
+fn endpoints_of(wake: Pokes<DocEndpoint>) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| {
+        let Ok(run) = &run.0 else { return };
+        for ticket in &run.spec.tickets {
+            let name = workspace_name(&run.name_any(), ticket);
+            let _ = wake.send(ObjectRef::new(&name).within(&run.namespace().unwrap_or_default()));
+        }
+    }
+}
+
 /// A Run that changed may move the line of those that wait for a place, beside what `then` does.
 fn run_changed(
     then: impl Fn(&Guarded<Run>) + Send + 'static,
@@ -198,6 +273,16 @@ fn topologies_of(
 fn claims(topology: &TicketTopology, run_uid: &str) -> bool {
     let status = topology.status.as_ref();
     status.is_some_and(|s| s.claims.iter().any(|claim| claim.run_uid == run_uid))
+}
+
+/// An endpoint that changed wakes the Run whose workspace has its name: the Run's own, or one in its way.
+fn run_of(wake: Pokes<Run>) -> impl Fn(&Guarded<DocEndpoint>) + Send + 'static {
+    move |endpoint| {
+        let name = endpoint.name_any();
+        if let Some((run, _)) = name.split_once("--") {
+            let _ = wake.send(ObjectRef::new(run).within(&endpoint.namespace().unwrap_or_default()));
+        }
+    }
 }
 
 /// A topology that changed wakes every Run that wants its ticket.

@@ -1,11 +1,13 @@
 //! The composition root: the only file that names adapters and kinds. Starts everything in order, ends everything in
 //! order, and ends the process when any part ends by itself. Decides nothing else.
 
+mod federation;
 mod housekeeping;
 mod kinds;
 mod queue;
 mod relay;
 mod rights;
+mod services;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +29,8 @@ use crate::controller::context::Shared;
 use crate::controller::lease::{Elector, Leadership, LeaseConfig};
 use crate::controller::metrics::Metrics;
 use crate::controller::{client, report, schema};
+use crate::doc_endpoint::crd::DocEndpoint;
+use crate::federation::metrics::FederationMetrics;
 use crate::housekeeping::metrics::HousekeepingMetrics;
 use crate::ports::clock::Clock;
 use crate::relay::metrics::RelayMetrics;
@@ -53,6 +57,7 @@ struct Ground {
     metrics: Arc<Metrics>,
     relay_metrics: RelayMetrics,
     housekeeping_metrics: HousekeepingMetrics,
+    federation_metrics: FederationMetrics,
     readiness: Readiness,
     links: DeepLinks,
     mark: watch::Sender<Option<String>>,
@@ -76,6 +81,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         metrics: Arc::default(),
         relay_metrics: RelayMetrics::default(),
         housekeeping_metrics: HousekeepingMetrics::default(),
+        federation_metrics: FederationMetrics::default(),
         readiness: Readiness::default(),
         links: DeepLinks::default(),
         mark,
@@ -175,7 +181,7 @@ async fn lead(
         metrics: ground.metrics.clone(),
         caches: Caches::new(kinds::KINDS),
     };
-    kinds::start_kinds(ground, tasks, &shared)?;
+    kinds::start_kinds(ground, tasks, &shared, &history)?;
     Ok(Some(history))
 }
 
@@ -197,7 +203,8 @@ async fn wait_for_schema(work: &Client, stop: &CancellationToken) -> bool {
     loop {
         let checked = async {
             schema::check(work, &Run::crd()).await?;
-            schema::check(work, &TicketTopology::crd()).await
+            schema::check(work, &TicketTopology::crd()).await?;
+            schema::check(work, &DocEndpoint::crd()).await
         };
         match checked.await {
             Ok(()) => return true,
@@ -218,6 +225,7 @@ async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> 
     ground.metrics.register(&mut registry);
     ground.relay_metrics.register(&mut registry);
     ground.housekeeping_metrics.register(&mut registry);
+    ground.federation_metrics.register(&mut registry);
     let listener = TcpListener::bind(args.http_listen).await;
     let listener = listener.with_context(|| format!("failed to listen on --http-listen {}", args.http_listen))?;
     let address = listener.local_addr()?;

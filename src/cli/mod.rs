@@ -2,4 +2,5 @@
 
 pub mod args;
 pub mod commands;
+mod docs_printer;
 mod printer;

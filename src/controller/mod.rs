@@ -19,6 +19,7 @@ pub mod report;
 pub mod rights;
 pub mod runner;
 pub mod schema;
+pub mod secrets;
 pub mod status;
 mod undecodable;
 pub mod vanished;

@@ -111,30 +111,30 @@ pub struct DocEndpointSpec {
 
     /// How often it is asked, give or take a tenth: 1s to 24h.
     #[serde(default = "default_interval")]
-    #[schemars(length(min = 2, max = 24))]
+    #[schemars(length(min = 1, max = 24))]
     #[x_kube(
         validation = Rule::new(LENGTH_OF_TIME).message("interval is a length of time like 30s, 5m or 1h30m"),
-        validation = Rule::new("!self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?([0-9]{1,6}ms)?$') || (duration(self) >= duration('1s') && duration(self) <= duration('24h'))")
+        validation = Rule::new("self == '' || !self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?([0-9]{1,6}ms)?$') || (duration(self) >= duration('1s') && duration(self) <= duration('24h'))")
             .message("interval is at least 1s and at most 24h")
     )]
     pub interval: String,
 
     /// How long one round of questions may take altogether: 100ms to 1m.
     #[serde(default = "default_timeout")]
-    #[schemars(length(min = 2, max = 24))]
+    #[schemars(length(min = 1, max = 24))]
     #[x_kube(
         validation = Rule::new(LENGTH_OF_TIME).message("timeout is a length of time like 5s or 500ms"),
-        validation = Rule::new("!self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?([0-9]{1,6}ms)?$') || (duration(self) >= duration('100ms') && duration(self) <= duration('1m'))")
+        validation = Rule::new("self == '' || !self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?([0-9]{1,6}ms)?$') || (duration(self) >= duration('100ms') && duration(self) <= duration('1m'))")
             .message("timeout is at least 100ms and at most 1m")
     )]
     pub timeout: String,
 
     /// An index older than this is stale: 1s to 9999h.
     #[serde(default = "default_stale_after")]
-    #[schemars(length(min = 2, max = 24))]
+    #[schemars(length(min = 1, max = 24))]
     #[x_kube(
         validation = Rule::new(LENGTH_OF_TIME).message("staleAfter is a length of time like 15m or 12h"),
-        validation = Rule::new("!self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?([0-9]{1,6}ms)?$') || (duration(self) >= duration('1s') && duration(self) <= duration('9999h'))")
+        validation = Rule::new("self == '' || !self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?([0-9]{1,6}ms)?$') || (duration(self) >= duration('1s') && duration(self) <= duration('9999h'))")
             .message("staleAfter is at least 1s and at most 9999h")
     )]
     pub stale_after: String,

@@ -1,4 +1,121 @@
 //! The DocEndpoint kind: one server of documents, asked at every interval what it knows and how fresh that is.
+//!
+//! ```text
+//! made ─▶ not asked yet ─▶ Reachable ◀──▶ down or mis-wired (the last good answer is kept, and said to be stale)
+//!                              └─ Fresh ◀──▶ stale ─ refresh, on request or after a seed ─▶ Fresh
+//! ```
+//!
+//! Woken by the prober's news and by the Run whose workspace it serves. No pass ever waits for a server.
 
+mod aim;
+mod apply;
 pub mod crd;
+mod decide;
+mod events;
+mod observe;
+mod refresh;
+pub mod secret;
 mod status;
+#[cfg(test)]
+mod tests;
+mod verdicts;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::runtime::reflector::Store;
+use serde_json::Value;
+
+use crate::controller::kind::{CommonStatus, Kind, Note};
+use crate::controller::runner::Guarded;
+use crate::federation::Prober;
+use crate::kernel::event::DomainEvent;
+use crate::kernel::journal::{JournalEntry, Transition};
+use crate::kernel::moment::Moment;
+use crate::kernel::outcome::Failure;
+use crate::kernel::plan::Plan;
+use crate::kernel::subject::Subject;
+use crate::run::crd::Run;
+use crd::{DocEndpoint, DocEndpointStatus};
+
+/// What the settings say about endpoints.
+#[derive(Clone, Debug)]
+pub struct DocEndpointSettings {
+    /// Namespaces in which Secrets may be read; `*` for all.
+    pub secret_namespaces: Vec<String>,
+    /// The least time between two refreshes of one server.
+    pub refresh_interval: Duration,
+    /// Where people reach the controller's own HTTP server.
+    pub public_url: Option<String>,
+}
+
+/// What the driver of endpoints works with.
+pub struct DocEndpointKind {
+    pub runs: Store<Guarded<Run>>,
+    pub prober: Arc<Prober>,
+    pub settings: Arc<DocEndpointSettings>,
+}
+
+#[async_trait]
+impl Kind for DocEndpointKind {
+    type Resource = DocEndpoint;
+    type Status = DocEndpointStatus;
+    type Observed = observe::Observed;
+    type Effect = decide::Effect;
+
+    const NAME: &'static str = "DocEndpoint";
+    const MANAGER: &'static str = "metawsm-docendpoint";
+    const FINALIZER: &'static str = "metawsm.dev/docendpoint";
+
+    fn status(object: &DocEndpoint) -> Option<&DocEndpointStatus> {
+        object.status.as_ref()
+    }
+
+    fn spec(object: &DocEndpoint) -> Value {
+        serde_json::to_value(&object.spec).unwrap_or_default()
+    }
+
+    async fn observe(&self, object: &Arc<DocEndpoint>, _room: usize) -> Result<observe::Observed, Failure> {
+        Ok(observe::observe(self, object))
+    }
+
+    fn decide(observed: &observe::Observed, now: Moment) -> Plan<DocEndpointStatus, decide::Effect> {
+        decide::decide(observed, now)
+    }
+
+    async fn apply(&self, object: &DocEndpoint, effect: &decide::Effect) -> Result<(), Failure> {
+        apply::apply(self, object, effect)
+    }
+
+    fn event_of(subject: &Subject, entry: &JournalEntry) -> Option<DomainEvent> {
+        events::event_of(subject, entry)
+    }
+
+    fn note_of(entry: &JournalEntry) -> Option<Note> {
+        events::note_of(entry)
+    }
+
+    fn vanished() -> Transition {
+        events::deleted(None, true)
+    }
+}
+
+impl CommonStatus for DocEndpointStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
+        &mut self.conditions
+    }
+    fn journal(&self) -> &[JournalEntry] {
+        &self.journal
+    }
+    fn set_journal(&mut self, journal: Vec<JournalEntry>) {
+        self.journal = journal;
+    }
+    fn set_observed_generation(&mut self, generation: i64) {
+        self.observed_generation = Some(generation);
+    }
+}

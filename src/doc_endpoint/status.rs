@@ -114,6 +114,14 @@ pub struct Refresh {
     /// What asked for it: `Requested` (the annotation) or `Seeded` (documents were copied into the workspace).
     #[schemars(length(max = 63))]
     pub cause: String,
+    /// The value of the annotation `metawsm.dev/requestedAt` that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub request: Option<String>,
+    /// The revision of the seed that it brings into the index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 71))]
+    pub revision: Option<String>,
     /// What happened, or what is waited for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]

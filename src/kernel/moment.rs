@@ -79,6 +79,12 @@ impl JsonSchema for Moment {
     }
 }
 
+/// Reads a length of time like `30s`, `1h30m` or `500ms`; `None` where it is none, or nothing.
+pub fn length_of_time(text: &str) -> Option<Duration> {
+    let length = text.parse::<SignedDuration>().ok()?;
+    Duration::try_from(length).ok().filter(|length| !length.is_zero())
+}
+
 /// A length of time in words for people: the two largest units that are not zero, like `3m20s`.
 pub fn in_words(length: Duration) -> String {
     let total = length.as_secs();

@@ -56,4 +56,5 @@ pub const WITHOUT_USER_HELP: &str =
     "remove the user or password from the address: credentials belong into a Secret, named in authSecretRef";
 
 /// A length of time with units from large to small.
-pub const LENGTH_OF_TIME: &str = "self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?([0-9]{1,6}ms)?$')";
+pub const LENGTH_OF_TIME: &str =
+    "self != '' && self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?([0-9]{1,6}ms)?$')";

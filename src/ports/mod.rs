@@ -6,6 +6,8 @@ pub mod doc_pages;
 pub mod doc_source;
 pub mod event_sink;
 pub mod executor;
+pub mod federated;
+pub mod http_secret;
 pub mod journal;
 pub mod outbox;
 pub mod read_model;

@@ -55,11 +55,69 @@ pub struct Verdict {
     pub flaws: Vec<Flaw>,
 }
 
+/// Which tickets are wanted; empty fields do not filter.
+#[derive(Clone, Debug, Default)]
+pub struct TicketFilter {
+    pub namespace: Option<String>,
+    /// In any case.
+    pub ticket: Option<String>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// One ticket, by its authority.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TicketLine {
+    pub namespace: String,
+    pub ticket: String,
+    /// `Workspace`, `Repo` or `None`.
+    pub authority: Option<String>,
+    pub endpoint: Option<String>,
+    pub reason: Option<String>,
+    pub repo: String,
+    pub title: String,
+    pub status: String,
+    pub stale: bool,
+    pub web_url: Option<String>,
+    /// Milliseconds since 1970.
+    pub updated_at_ms: Option<i64>,
+    /// Milliseconds since 1970.
+    pub indexed_at_ms: Option<i64>,
+    pub copies: i64,
+    pub runs: i64,
+}
+
+/// One copy of a ticket.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TicketCopy {
+    pub namespace: String,
+    pub ticket: String,
+    pub endpoint: String,
+    pub kind: String,
+    pub repo: String,
+    pub title: String,
+    pub status: String,
+    /// Milliseconds since 1970.
+    pub updated_at_ms: Option<i64>,
+    /// Milliseconds since 1970.
+    pub indexed_at_ms: Option<i64>,
+    /// The server lists it more than once.
+    pub twice: bool,
+    pub reachable: bool,
+    pub fresh: String,
+}
+
 /// The history's reading side.
 #[async_trait]
 pub trait ReadModel: Send + Sync {
     /// Audit lines, oldest first.
     async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>, JournalError>;
+
+    /// Every ticket once, as last heard, by namespace and name.
+    async fn tickets(&self, filter: &TicketFilter) -> Result<Vec<TicketLine>, JournalError>;
+
+    /// Every copy of a ticket (any case), as last heard.
+    async fn ticket_copies(&self, namespace: Option<&str>, ticket: &str) -> Result<Vec<TicketCopy>, JournalError>;
 
     /// Recomputes every hash chain.
     async fn verify_audit(&self) -> Result<Verdict, JournalError>;

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::RunKind;
 use super::crd::Run;
 use super::decide::Effect;
+use super::endpoint::{drop_endpoint, make_endpoint};
 use super::home::Home;
-use super::observe::{executor_failed, step_key};
+use super::observe::{executor_failed, service_key, step_key};
 use crate::controller::finalizer::post_params;
 use crate::failpoint::fallible;
 use crate::kernel::moment::Moment;
@@ -67,6 +68,34 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             let key = step_key(run, workspace, *step, *attempt);
             kind.executor.forget(&key).await.map_err(|e| executor_failed(&e))?;
             fallible("run.after_forget")?;
+        }
+        Effect::StartDocs {
+            workspace,
+            ticket,
+            service,
+        } => {
+            let key = service_key(run, workspace, ticket);
+            kind.services
+                .start(&key, service)
+                .await
+                .map_err(|e| executor_failed(&e))?;
+            fallible("run.after_start_docs")?;
+        }
+        Effect::MakeEndpoint {
+            workspace,
+            ticket,
+            home,
+        } => {
+            make_endpoint(kind, run, workspace, ticket, home).await?;
+            fallible("run.after_make_endpoint")?;
+        }
+        Effect::StopDocs => {
+            kind.services.stop_all(&uid).await.map_err(|e| executor_failed(&e))?;
+            fallible("run.after_stop_docs")?;
+        }
+        Effect::DropEndpoint { name, uid } => {
+            drop_endpoint(kind, run, name, uid).await?;
+            fallible("run.after_drop_endpoint")?;
         }
         Effect::StopSteps => {
             kind.executor.stop_run(&uid).await.map_err(|e| executor_failed(&e))?;

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 
 use super::crd::Repo;
 use crate::ports::executor::StepError;
+use crate::ports::http_secret::for_http;
 use crate::ports::secrets::{Credential, StepSecrets};
 
 /// How a Secret for ssh is made.
@@ -103,40 +102,9 @@ pub fn secrets_of<'a>(
 }
 
 fn https(keys: &Keys<'_>) -> Result<Credential, StepError> {
-    let (username, password) = (keys.word("username")?, keys.word("password")?);
-    let token = keys.word("bearerToken")?;
-    let authority = match keys.text("ca.crt")? {
-        Some(text) => Some(text),
-        None => keys.text("caFile")?,
-    };
-    if authority
-        .as_ref()
-        .is_some_and(|text| !text.contains("-----BEGIN CERTIFICATE-----"))
-    {
-        return Err(keys.invalid("key 'ca.crt' (or 'caFile') holds no PEM certificate"));
-    }
-    let (authorization, words) = match (username, password, token) {
-        (Some(username), Some(password), None) => {
-            if username.contains(':') {
-                return Err(keys.invalid("key 'username' holds a ':', which basic authentication cannot carry"));
-            }
-            let encoded = STANDARD.encode(format!("{username}:{password}"));
-            (Some(format!("Basic {encoded}")), vec![encoded, password])
-        }
-        (None, None, Some(token)) => (Some(format!("Bearer {token}")), vec![token]),
-        (None, None, None) if authority.is_some() => (None, vec![]),
-        (None, None, None) => return Err(keys.invalid("it has neither 'username' and 'password' nor 'bearerToken'")),
-        (_, _, Some(_)) => {
-            return Err(keys.invalid("it has 'bearerToken' beside 'username' or 'password': keep one of them"));
-        }
-        (Some(_), None, None) => return Err(keys.invalid("key 'password' is missing")),
-        (None, Some(_), None) => return Err(keys.invalid("key 'username' is missing")),
-    };
-    Ok(Credential::Https {
-        authorization,
-        authority,
-        words,
-    })
+    let data = keys.secret.data.iter().flatten();
+    let data = data.map(|(key, bytes)| (key.as_str(), bytes.0.as_slice()));
+    for_http(&data.collect()).map_err(|why| keys.invalid(&why))
 }
 
 fn ssh(keys: &Keys<'_>) -> Result<Credential, StepError> {
@@ -175,16 +143,6 @@ impl Keys<'_> {
         let text = String::from_utf8(bytes.0.clone());
         let text = text.map_err(|_| self.invalid(&format!("key '{key}' is not valid text")))?;
         Ok(Some(text).filter(|text| !text.trim().is_empty()))
-    }
-
-    /// One line that fits into a header. The end of line that editors and `echo` add is no part of it.
-    fn word(&self, key: &str) -> Result<Option<String>, StepError> {
-        let Some(text) = self.text(key)? else { return Ok(None) };
-        let line = text.trim_end_matches(['\r', '\n']);
-        if line.chars().any(char::is_control) {
-            return Err(self.invalid(&format!("key '{key}' holds control characters or several lines")));
-        }
-        Ok(Some(line.to_owned()))
     }
 
     fn invalid(&self, why: &str) -> StepError {

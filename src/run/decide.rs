@@ -13,6 +13,7 @@ use super::first_sight::first_sight;
 use super::home::Home;
 use super::observe::{Observed, Steps};
 use super::room;
+use super::serving::{self, Served};
 use super::summary::{self, Admission};
 use super::workspace::{Ground, advance};
 use crate::kernel::condition::{self, READY};
@@ -22,6 +23,7 @@ use crate::kernel::plan::{Next, Plan};
 use crate::kernel::request::requested;
 use crate::ports::executor::StepName;
 use crate::ports::secrets::StepSecrets;
+use crate::ports::services::DocsService;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,14 +53,31 @@ pub enum Effect {
         step: StepName,
         attempt: i32,
     },
+    /// Starts the docs server of a workspace, unless somebody stands over it.
+    StartDocs {
+        workspace: String,
+        ticket: String,
+        service: DocsService,
+    },
+    /// Makes the DocEndpoint of a workspace if it is not there.
+    MakeEndpoint {
+        workspace: String,
+        ticket: String,
+        home: Home,
+    },
+    /// Ends all docs servers of the Run.
+    StopDocs,
+    /// Deletes the DocEndpoint of a workspace, if it is still this one.
+    DropEndpoint { name: String, uid: String },
     /// Ends all running steps but cleanups.
     StopSteps,
     /// Removes what is left of the Run's steps.
     ForgetSteps,
 }
 
-/// Left free in the journal for what belongs to the Run as a whole: acceptance, refusal, phase, request, warning.
-const RESERVED: usize = 5;
+/// Left free in the journal for what belongs to the Run as a whole: acceptance, refusal, phase, request, warning, and
+/// whether documents are served.
+const RESERVED: usize = 6;
 
 /// The decision.
 pub fn decide(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
@@ -143,7 +162,7 @@ fn answer_request(observed: &Observed, draft: &mut Draft) {
 
 /// Lets every workspace make its next move, as far as the journal has room.
 fn work(observed: &Observed, draft: &mut Draft, home: &Home, now: Moment) {
-    let (run, nothing) = (observed.run.as_ref(), Steps::default());
+    let (run, nothing, unserved) = (observed.run.as_ref(), Steps::default(), Served::default());
     let over_budget = room::over_budget(&draft.status.workspaces, observed.settings.run_disk_budget).is_some();
     let no_room = room::too_little_left(observed.free_bytes, &observed.settings);
     for place in 0..draft.status.workspaces.len() {
@@ -165,7 +184,12 @@ fn work(observed: &Observed, draft: &mut Draft, home: &Home, now: Moment) {
             draft.due(Some(Duration::from_millis(100)));
             break;
         }
+        let served = observed.served.get(&next.status.name).unwrap_or(&unserved);
+        let serve = serving::advance(run, home, &next.status, served);
         draft.status.workspaces[place] = next.status;
+        draft.status.workspaces[place].endpoint = serve.endpoint;
+        draft.effects.extend(serve.effects);
+        draft.due(serve.due);
         draft.effects.extend(next.effects);
         draft.transitions.extend(next.transitions);
         draft.due(next.due);
@@ -184,7 +208,9 @@ fn summarise(observed: &Observed, draft: &mut Draft, admission: &Admission, now:
     if let Some(docs) = status.docs.as_mut() {
         summary::freshness(docs, &status.workspaces);
     }
-    let verdicts = summary::verdicts(status, admission, run.spec.suspend, &draft.progress);
+    let mut verdicts = summary::verdicts(status, admission, run.spec.suspend, &draft.progress);
+    verdicts.push(serving::verdict(run, &status.workspaces, &observed.served));
+    draft.transitions.extend(events::served(&status.conditions, &verdicts));
     let phase = summary::phase(admission, &verdicts);
     let reason = verdicts
         .iter()

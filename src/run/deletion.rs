@@ -11,6 +11,7 @@ use super::decide::Effect;
 use super::events::{self, DELETED};
 use super::observe::Observed;
 use super::plans;
+use super::serving;
 use crate::kernel::condition::{self, READY, RECONCILING, STALLED, Verdict};
 use crate::kernel::moment::Moment;
 use crate::kernel::plan::{Next, Plan};
@@ -40,6 +41,8 @@ enum Cleaned {
 enum Stage {
     /// Nobody was told yet.
     Announce,
+    /// Docs servers and endpoints go before what they serve.
+    Retire(Vec<Effect>),
     Clean(Vec<Effect>),
     GiveBack(Vec<Effect>),
     Record(Vec<String>),
@@ -57,6 +60,10 @@ pub fn deleting(observed: &Observed, now: Moment) -> Plan<RunStatus, Effect> {
             transitions.push(events::phase_changed(status.phase, Phase::Stopping, DELETING));
             status.phase = Some(Phase::Stopping);
             "stopping the Run's steps"
+        }
+        Stage::Retire(moves) => {
+            (effects, next) = (moves, soon);
+            "ending the docs servers"
         }
         Stage::Clean(moves) => {
             (effects, next) = (moves, soon);
@@ -95,6 +102,10 @@ fn stage(observed: &Observed, now: Moment) -> Stage {
     }
     if status.and_then(|s| s.phase) != Some(Phase::Stopping) {
         return Stage::Announce;
+    }
+    let serving = serving::retire(&observed.served);
+    if !serving.is_empty() {
+        return Stage::Retire(serving);
     }
     let cleaned: Vec<_> = status_workspaces(run)
         .iter()
@@ -206,6 +217,7 @@ fn conditions(
             super::summary::TOPOLOGY_ACCEPTED,
             super::summary::WORKSPACES_READY,
             super::summary::DOCS_SEEDED,
+            super::serving::DOCS_SERVED,
         ]
         .map(|kind| Verdict::new(kind, false, DELETING, "")),
     );

@@ -3,13 +3,14 @@
 
 use kube::api::{Api, DeleteParams, ObjectMeta, Preconditions};
 use kube::{Resource as _, ResourceExt as _};
+use serde_json::json;
 
 use super::RunKind;
 use super::crd::Run;
 use super::home::Home;
 use crate::controller::finalizer::post_params;
 use crate::controller::kind::Kind as _;
-use crate::doc_endpoint::crd::{DocEndpoint, DocEndpointSpec, EndpointKind, RunRef};
+use crate::doc_endpoint::crd::DocEndpoint;
 use crate::kernel::outcome::Failure;
 
 fn api(kind: &RunKind, run: &Run) -> Api<DocEndpoint> {
@@ -24,25 +25,24 @@ pub async fn make_endpoint(
     ticket: &str,
     home: &Home,
 ) -> Result<(), Failure> {
-    let spec = DocEndpointSpec {
-        repo_url: Some(home.url.clone()),
-        run_ref: Some(RunRef {
-            name: run.name_any(),
-            uid: run.uid().unwrap_or_default(),
-        }),
-        ticket: Some(ticket.to_owned()),
-        ..DocEndpointSpec::new(EndpointKind::Workspace, &home.repo)
-    };
+    // Through JSON, so that what is not said is what the API's defaults say.
+    let spec = json!({
+        "kind": "Workspace", "repo": home.repo, "repoURL": home.url, "ticket": ticket,
+        "runRef": { "name": run.name_any(), "uid": run.uid() },
+    });
+    let spec = serde_json::from_value(spec).map_err(|e| Failure::Retry(format!("failed to write an endpoint: {e}")))?;
     let mut endpoint = DocEndpoint::new(workspace, spec);
     endpoint.metadata = ObjectMeta {
         namespace: run.namespace(),
-        owner_references: run.controller_owner_ref(&()).map(|owner| vec![owner]),
+        owner_references: run.owner_ref(&()).map(|owner| vec![owner]),
         ..endpoint.metadata
     };
     match api(kind, run).create(&post_params(RunKind::MANAGER), &endpoint).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(answer)) if answer.is_already_exists() => Ok(()),
-        Err(error) => Err(Failure::Retry(format!("failed to make DocEndpoint '{workspace}': {error}"))),
+        Err(error) => Err(Failure::Retry(format!(
+            "failed to make DocEndpoint '{workspace}': {error}"
+        ))),
     }
 }
 
@@ -58,6 +58,8 @@ pub async fn drop_endpoint(kind: &RunKind, run: &Run, name: &str, uid: &str) -> 
     match api(kind, run).delete(name, &params).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_conflict() => Ok(()),
-        Err(error) => Err(Failure::Retry(format!("failed to delete DocEndpoint '{name}': {error}"))),
+        Err(error) => Err(Failure::Retry(format!(
+            "failed to delete DocEndpoint '{name}': {error}"
+        ))),
     }
 }

@@ -1,10 +1,13 @@
 //! What a Run's transitions are, and what they mean to the world. Pure.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 
 use super::crd::{Phase, Warning, WorkspaceStatus};
 use super::home::{Home, Refusal};
+use super::serving::{DOCS_SERVED, SERVER_FAILED, SERVING};
 use crate::controller::kind::Note;
+use crate::kernel::condition::{self, Verdict};
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::subject::Subject;
@@ -23,6 +26,10 @@ pub const PREPARE_FAILED: &str = "PrepareFailed";
 pub const SEEDED: &str = "DocsSeeded";
 /// They could not be brought there.
 pub const SEED_FAILED: &str = "SeedFailed";
+/// All workspaces' documents can be read.
+pub const DOCS_SERVING: &str = "DocsServing";
+/// A docs server ended by itself.
+pub const DOCS_SERVER_FAILED: &str = "DocsServerFailed";
 /// Somebody asked for work now.
 pub const REQUESTED: &str = "Requested";
 /// Somebody should know of something although the Run goes on.
@@ -94,6 +101,23 @@ pub fn seed_failed(workspace: &WorkspaceStatus) -> Transition {
     Transition::of_controller(SEED_FAILED, s.reason.as_deref().unwrap_or("Failed"), facts)
 }
 
+/// Documents are served now, or not any more: told when it changes, not at every try.
+pub fn served(before: &[Condition], now: &[Verdict]) -> Option<Transition> {
+    let now = now.iter().find(|verdict| verdict.kind == DOCS_SERVED)?;
+    let known = condition::find(before, DOCS_SERVED).is_some_and(|before| before.reason == now.reason);
+    let kind = match now.reason {
+        _ if known => return None,
+        SERVING => DOCS_SERVING,
+        SERVER_FAILED => DOCS_SERVER_FAILED,
+        _ => return None,
+    };
+    Some(Transition::of_controller(
+        kind,
+        now.reason,
+        json!({ "message": now.message }),
+    ))
+}
+
 /// Work was asked for.
 pub fn requested(value: &str) -> Transition {
     Transition::of_controller(REQUESTED, value, json!({}))
@@ -158,7 +182,8 @@ pub fn note_of(entry: &JournalEntry) -> Option<Note> {
                 fact("tickets")
             ),
         ),
-        REFUSED | WARNED => (true, fact("message")),
+        REFUSED | WARNED | DOCS_SERVER_FAILED => (true, fact("message")),
+        DOCS_SERVING => (false, fact("message")),
         PHASE_CHANGED => (fact("to") == "Failed", format!("{} → {}", fact("from"), fact("to"))),
         PREPARED => (
             false,

@@ -4,6 +4,7 @@
 use super::crd::{Phase, Run, RunStatus};
 use super::decide::Effect;
 use super::events;
+use super::serving::DOCS_SERVED;
 use super::summary::{DOCS_SEEDED, TOPOLOGY_ACCEPTED, WORKSPACES_READY};
 use crate::kernel::condition::{self, READY, RECONCILING, STALLED, Tri, Verdict};
 use crate::kernel::moment::Moment;
@@ -17,7 +18,7 @@ pub fn first_sight(run: &Run, now: Moment) -> Option<Plan<RunStatus, Effect>> {
     if !status.conditions.is_empty() {
         return None;
     }
-    let unknown = [READY, TOPOLOGY_ACCEPTED, WORKSPACES_READY, DOCS_SEEDED]
+    let unknown = [READY, TOPOLOGY_ACCEPTED, WORKSPACES_READY, DOCS_SEEDED, DOCS_SERVED]
         .map(|kind| Verdict::new(kind, Tri::Unknown, PENDING, "not looked at yet"));
     let mut verdicts = vec![
         Verdict::new(RECONCILING, !run.spec.suspend, PENDING, "not looked at yet"),

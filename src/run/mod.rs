@@ -7,8 +7,8 @@
 //!                         deletion, from anywhere ─▶ Stopping ─▶ gone ◀─┘
 //! ```
 //!
-//! Watches Runs, and is woken by the topologies of their tickets and by steps that ended. Owns the claims on those
-//! topologies and the workspaces; everything about a ticket is judged on its own workspace only.
+//! Watches Runs, and is woken by the topologies of their tickets, by the DocEndpoints of their workspaces, and by steps
+//! and docs servers that changed. Owns the claims on those topologies, the workspaces, their docs servers and endpoints; everything about a ticket is judged on its own workspace only.
 
 mod admit;
 mod apply;
@@ -17,6 +17,7 @@ pub mod crd;
 mod credentials;
 mod decide;
 mod deletion;
+mod endpoint;
 mod events;
 mod first_sight;
 mod home;
@@ -26,6 +27,7 @@ pub mod queue;
 mod reasons;
 mod retry;
 mod room;
+mod serving;
 mod status;
 mod summary;
 #[cfg(test)]
@@ -45,6 +47,7 @@ use serde_json::Value;
 
 use crate::controller::kind::{CommonStatus, Kind, Note};
 use crate::controller::runner::Guarded;
+use crate::doc_endpoint::crd::DocEndpoint;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::moment::Moment;
@@ -52,6 +55,7 @@ use crate::kernel::outcome::Failure;
 use crate::kernel::plan::Plan;
 use crate::kernel::subject::Subject;
 use crate::ports::executor::Executor;
+use crate::ports::services::Services;
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::ticket_topology::crd::TicketTopology;
 use crd::{Run, RunStatus};
@@ -79,7 +83,9 @@ pub struct RunSettings {
 pub struct RunKind {
     pub client: Client,
     pub topologies: Store<Guarded<TicketTopology>>,
+    pub endpoints: Store<Guarded<DocEndpoint>>,
     pub executor: Arc<dyn Executor>,
+    pub services: Arc<dyn Services>,
     pub turnstile: Arc<Turnstile>,
     pub settings: Arc<RunSettings>,
 }

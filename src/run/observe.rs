@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::GetParams;
-use kube::core::Request;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Client, Resource as _, ResourceExt as _};
+use kube::{Resource as _, ResourceExt as _};
 
 use super::RunKind;
 use super::RunSettings;
@@ -15,9 +12,12 @@ use super::crd::{PrepareState, Run, SeedState, WorkspaceStatus};
 use super::credentials::{self, Credentials};
 use super::queue::Line;
 use super::room::over_budget;
+use super::serving::{AllServed, EndpointSeen, Served, is_wanted};
+use crate::controller::secrets;
 use crate::kernel::outcome::Failure;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::{ExecutorError, StepKey, StepName, StepState};
+use crate::ports::services::ServiceKey;
 use crate::ticket_topology::crd::TicketTopology;
 
 /// All that `decide` may know.
@@ -28,6 +28,7 @@ pub struct Observed {
     pub topologies: BTreeMap<String, Arc<TicketTopology>>,
     /// By name of the workspace.
     pub steps: BTreeMap<String, Steps>,
+    pub served: AllServed,
     /// Read only when a step may start that needs them.
     pub credentials: Credentials,
     pub settings: Arc<RunSettings>,
@@ -91,6 +92,7 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
     for workspace in workspaces {
         steps.insert(workspace.name.clone(), look(kind, object, workspace).await?);
     }
+    let served = see_served(kind, object).await?;
     let clones_missing = workspaces.iter().any(|w| w.prepare.state != PrepareState::Ready);
     let free_bytes = match clones_missing && !deleting {
         true => kind
@@ -105,6 +107,7 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
         topologies,
         credentials: read_credentials(kind, object, &steps).await?,
         steps,
+        served,
         settings: kind.settings.clone(),
         line: match deleting || accepted {
             true => Line::default(),
@@ -113,6 +116,44 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
         free_bytes,
         room,
     })
+}
+
+/// Looks at the docs server and the DocEndpoint of each workspace that may have one.
+async fn see_served(kind: &RunKind, run: &Run) -> Result<AllServed, Failure> {
+    let (namespace, uid) = (run.namespace().unwrap_or_default(), run.uid().unwrap_or_default());
+    let deleting = run.metadata.deletion_timestamp.is_some();
+    let workspaces = run.status.as_ref().map(|s| s.workspaces.as_slice()).unwrap_or_default();
+    let mut all = AllServed::new();
+    for workspace in workspaces {
+        if !deleting && workspace.endpoint.is_none() && !is_wanted(workspace) {
+            continue;
+        }
+        let key = service_key(run, &workspace.name, &workspace.ticket);
+        let service = kind.services.look(&key).await.map_err(|e| executor_failed(&e))?;
+        let found = kind.endpoints.get(&ObjectRef::new(&workspace.name).within(&namespace));
+        let endpoint = found.map(|found| EndpointSeen {
+            uid: found.uid().unwrap_or_default(),
+            ours: found.0.as_ref().is_ok_and(|endpoint| {
+                let of = endpoint.spec.run_ref.as_ref();
+                of.is_some_and(|of| of.uid == uid)
+            }),
+            leaving: found.meta().deletion_timestamp.is_some(),
+        });
+        let service = Some(service);
+        all.insert(workspace.name.clone(), Served { service, endpoint });
+    }
+    Ok(all)
+}
+
+/// Names the docs server of a workspace.
+pub fn service_key(run: &Run, workspace: &str, ticket: &str) -> ServiceKey {
+    ServiceKey {
+        namespace: run.namespace().unwrap_or_default(),
+        run: run.name_any(),
+        run_uid: run.uid().unwrap_or_default(),
+        workspace: workspace.to_owned(),
+        ticket: ticket.to_owned(),
+    }
 }
 
 /// What a pass makes of an executor that fails.
@@ -170,7 +211,7 @@ async fn read_credentials(kind: &RunKind, run: &Run, steps: &BTreeMap<String, St
         };
         let granted = match credentials::permitted(&kind.settings.secret_namespaces, &namespace) {
             Err(refusal) => Err(refusal),
-            Ok(()) => match secret(&kind.client, &namespace, &reference.name).await {
+            Ok(()) => match secrets::read(&kind.client, &namespace, &reference.name).await {
                 Ok(Some(secret)) => credentials::granted(repo, &secret),
                 Ok(None) => Err(credentials::not_found(repo, &reference.name)),
                 Err(kube::Error::Api(answer)) if answer.is_forbidden() => Err(credentials::forbidden(&namespace)),
@@ -183,15 +224,4 @@ async fn read_credentials(kind: &RunKind, run: &Run, steps: &BTreeMap<String, St
         read.insert(repo.name.clone(), granted);
     }
     Ok(read)
-}
-
-/// One Secret. Parsed here, for the client logs an answer that it cannot parse.
-async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<Secret>, kube::Error> {
-    let request = Request::new(Secret::url_path(&(), Some(namespace))).get(name, &GetParams::default());
-    let text = match client.request_text(request.map_err(kube::Error::BuildRequest)?).await {
-        Err(kube::Error::Api(answer)) if answer.is_not_found() => return Ok(None),
-        other => other?,
-    };
-    let unreadable = |_| kube::Error::SerdeError(serde::de::Error::custom("the answer is no Secret"));
-    serde_json::from_str(&text).map(Some).map_err(unreadable)
 }

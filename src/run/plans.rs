@@ -30,6 +30,7 @@ pub fn new_workspace(run: &Run, ticket: &str, settings: &RunSettings) -> Workspa
         bytes: None,
         prepare: PrepareStatus::default(),
         seed: SeedStatus::default(),
+        endpoint: None,
     }
 }
 

@@ -109,10 +109,12 @@ pub fn retire(served: &AllServed) -> Vec<Effect> {
     let runs = |s: &Served| s.service.as_ref().is_some_and(|state| *state != ServiceState::Absent);
     let stop = served.values().any(runs).then_some(Effect::StopDocs);
     let ours = served.iter().filter_map(|(name, s)| Some((name, s.endpoint.as_ref()?)));
-    let drop = ours.filter(|(_, seen)| seen.ours && !seen.leaving).map(|(name, seen)| Effect::DropEndpoint {
-        name: name.clone(),
-        uid: seen.uid.clone(),
-    });
+    let drop = ours
+        .filter(|(_, seen)| seen.ours && !seen.leaving)
+        .map(|(name, seen)| Effect::DropEndpoint {
+            name: name.clone(),
+            uid: seen.uid.clone(),
+        });
     stop.into_iter().chain(drop).collect()
 }
 
@@ -129,14 +131,23 @@ pub fn verdict(run: &Run, workspaces: &[WorkspaceStatus], served: &AllServed) ->
         _ => None,
     });
     if let Some((w, why, failures)) = failed {
-        let times = if *failures == 1 { "once" } else { "several times in a row" };
+        let times = if *failures == 1 {
+            "once"
+        } else {
+            "several times in a row"
+        };
         return says(
             Tri::False,
             SERVER_FAILED,
-            format!("{}: the docs server failed {times} and is started again: {why}", w.ticket),
+            format!(
+                "{}: the docs server failed {times} and is started again: {why}",
+                w.ticket
+            ),
         );
     }
-    let taken = workspaces.iter().find(|w| of(w).endpoint.as_ref().is_some_and(|seen| !seen.ours && !seen.leaving));
+    let taken = workspaces
+        .iter()
+        .find(|w| of(w).endpoint.as_ref().is_some_and(|seen| !seen.ours && !seen.leaving));
     if let Some(w) = taken {
         let message = format!(
             "{}: DocEndpoint '{}' is not this Run's ({}): delete it, and the Run makes its own",
@@ -247,7 +258,13 @@ mod tests {
         use SeedState::{Failed, Pending, Skipped, Synced};
         let table = [
             (Synced, false, Some(ServiceState::Absent), None, vec!["start", "make"]),
-            (Skipped, false, Some(ServiceState::Absent), seen(true, false), vec!["start"]),
+            (
+                Skipped,
+                false,
+                Some(ServiceState::Absent),
+                seen(true, false),
+                vec!["start"],
+            ),
             (Synced, false, Some(live()), None, vec!["make"]),
             (Synced, false, Some(live()), seen(true, false), vec![]),
             (Synced, false, Some(failed()), seen(true, false), vec![]),
@@ -287,12 +304,36 @@ mod tests {
     #[test]
     fn at_the_end_only_what_is_ours_goes() {
         let all = AllServed::from([
-            ("a".to_owned(), Served { service: Some(failed()), endpoint: seen(true, false) }),
-            ("b".to_owned(), Served { service: Some(ServiceState::Absent), endpoint: seen(false, false) }),
-            ("c".to_owned(), Served { service: None, endpoint: seen(true, true) }),
+            (
+                "a".to_owned(),
+                Served {
+                    service: Some(failed()),
+                    endpoint: seen(true, false),
+                },
+            ),
+            (
+                "b".to_owned(),
+                Served {
+                    service: Some(ServiceState::Absent),
+                    endpoint: seen(false, false),
+                },
+            ),
+            (
+                "c".to_owned(),
+                Served {
+                    service: None,
+                    endpoint: seen(true, true),
+                },
+            ),
         ]);
         assert_eq!(names(&retire(&all)), ["stop", "drop"]);
-        let gone = AllServed::from([("a".to_owned(), Served { service: Some(ServiceState::Absent), endpoint: None })]);
+        let gone = AllServed::from([(
+            "a".to_owned(),
+            Served {
+                service: Some(ServiceState::Absent),
+                endpoint: None,
+            },
+        )]);
         assert_eq!(retire(&gone), []);
     }
 }

@@ -145,6 +145,10 @@ pub struct WorkspaceStatus {
     pub prepare: PrepareStatus,
     /// Whether its documents are there.
     pub seed: SeedStatus,
+    /// The DocEndpoint at which its documents can be read, once it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub endpoint: Option<String>,
 }
 
 /// One clone of a workspace.

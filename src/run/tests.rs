@@ -15,6 +15,7 @@ use super::decide::{Effect, decide};
 use super::observe::{Observed, Steps};
 use super::queue::{Contender, LetIn, Line, QUEUED, Stand, Turn};
 use super::room::over_budget;
+use super::serving::{AllServed, DOCS_SERVED, EndpointSeen, Served, is_wanted};
 use super::summary::TOPOLOGY_ACCEPTED;
 use crate::kernel::condition::{READY, STALLED, find, is_true};
 use crate::kernel::journal::{Journal, RING, chain_holds};
@@ -23,6 +24,7 @@ use crate::kernel::request::REQUESTED_AT;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::{StepError, StepName, StepState};
 use crate::ports::secrets::Credential;
+use crate::ports::services::{LiveService, ServiceKey, ServiceState};
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::ticket_topology::crd::{Claim, TicketTopology, TicketTopologySpec};
 
@@ -54,6 +56,14 @@ enum Happening {
     /// The workspaces hold so much from now on, in MiB.
     WorkspacesHold(u64),
     DiskFills(bool),
+    /// The docs servers end and are waited for; or they vanish with those who stand over them.
+    ServersFail {
+        altogether: bool,
+    },
+    ServersAnswer,
+    /// Somebody deletes the endpoints, or has one of such a name.
+    EndpointsGo,
+    EndpointIsTaken,
     Delete,
 }
 
@@ -73,6 +83,10 @@ fn happenings() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::RestrictHosts),
         2 => (0u64..30).prop_map(Happening::WorkspacesHold),
         1 => any::<bool>().prop_map(Happening::DiskFills),
+        1 => any::<bool>().prop_map(|altogether| Happening::ServersFail { altogether }),
+        1 => Just(Happening::ServersAnswer),
+        1 => Just(Happening::EndpointsGo),
+        1 => Just(Happening::EndpointIsTaken),
         1 => Just(Happening::Delete),
     ]
 }
@@ -81,6 +95,8 @@ struct World {
     run: Run,
     topologies: BTreeMap<String, TicketTopology>,
     steps: HashMap<(String, StepName, i32), StepState>,
+    services: BTreeMap<String, ServiceState>,
+    endpoints: BTreeMap<String, EndpointSeen>,
     now: Moment,
     restricted: bool,
     released: bool,
@@ -113,6 +129,8 @@ impl World {
             run: serde_json::from_value(run).unwrap(),
             topologies: BTreeMap::new(),
             steps: HashMap::new(),
+            services: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
             now: Moment::from_millis(1_000_000).unwrap(),
             restricted: false,
             released: false,
@@ -206,6 +224,7 @@ impl World {
                 .map(|(n, t)| (n.clone(), Arc::new(t.clone())))
                 .collect(),
             steps: steps.collect(),
+            served: self.served(),
             credentials: self.credentials.clone(),
             settings: Arc::new(self.settings()),
             line: match deleting || status.docs.is_some() {
@@ -215,6 +234,27 @@ impl World {
             free_bytes: Some(if self.full { 999 } else { 1000 }),
             room,
         }
+    }
+
+    fn served(&self) -> AllServed {
+        let status = self.status();
+        let deleting = self.run.metadata.deletion_timestamp.is_some();
+        let seen = status
+            .workspaces
+            .iter()
+            .filter(|w| deleting || w.endpoint.is_some() || is_wanted(w));
+        let served = seen.map(|w| {
+            let service = self.services.get(&w.name).cloned().unwrap_or(ServiceState::Absent);
+            let endpoint = self.endpoints.get(&w.name).cloned();
+            (
+                w.name.clone(),
+                Served {
+                    service: Some(service),
+                    endpoint,
+                },
+            )
+        });
+        served.collect()
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm for each thing that may happen")]
@@ -231,6 +271,30 @@ impl World {
             }
             Happening::WorkspacesHold(held) => self.held = held << 20,
             Happening::DiskFills(full) => self.full = *full,
+            Happening::ServersFail { altogether: true } => self.services.clear(),
+            Happening::ServersFail { altogether: false } => {
+                for state in self.services.values_mut() {
+                    *state = ServiceState::Waiting {
+                        why: "it ended".into(),
+                        failures: 1,
+                        next: self.now,
+                    };
+                }
+            }
+            Happening::ServersAnswer => {
+                for (name, state) in &mut self.services {
+                    *state = answering(name, self.now);
+                }
+            }
+            Happening::EndpointsGo => self.endpoints.clear(),
+            Happening::EndpointIsTaken => {
+                let taken = EndpointSeen {
+                    uid: "other".into(),
+                    ours: false,
+                    leaving: false,
+                };
+                self.endpoints.insert("r--t-0".into(), taken);
+            }
             Happening::StepsFail { lasting } => {
                 let error = if *lasting {
                     StepError::lasting("TicketDocsNotFound", "m")
@@ -345,7 +409,16 @@ impl World {
                 ..
             }
             | Effect::StopSteps
+            | Effect::StopDocs
             | Effect::ForgetSteps => assert!(deleting),
+            Effect::DropEndpoint { name, .. } => {
+                assert!(deleting && self.endpoints[name].ours, "only what is ours goes");
+            }
+            Effect::StartDocs { workspace, .. } | Effect::MakeEndpoint { workspace, .. } => {
+                assert!(!deleting && !self.run.spec.suspend);
+                let known = self.status().workspaces.into_iter().any(|w| w.name == *workspace);
+                assert!(known, "{workspace}");
+            }
             Effect::Start { step, .. } => {
                 assert!(
                     !deleting && !self.run.spec.suspend,
@@ -421,10 +494,41 @@ impl World {
             } => {
                 self.steps.remove(&(workspace.clone(), *step, *attempt));
             }
+            Effect::StartDocs { workspace, .. } => {
+                let starting = ServiceState::Starting { since: self.now };
+                self.services.entry(workspace.clone()).or_insert(starting);
+            }
+            Effect::MakeEndpoint { workspace, .. } => {
+                let made = EndpointSeen {
+                    uid: "made".into(),
+                    ours: true,
+                    leaving: false,
+                };
+                self.endpoints.entry(workspace.clone()).or_insert(made);
+            }
+            Effect::StopDocs => self.services.clear(),
+            Effect::DropEndpoint { name, .. } => drop(self.endpoints.remove(name)),
             Effect::StopSteps => self.happen(&Happening::StepsAreKilled),
             Effect::ForgetSteps => self.steps.clear(),
         }
     }
+}
+
+fn answering(workspace: &str, now: Moment) -> ServiceState {
+    let key = ServiceKey {
+        namespace: "n".into(),
+        run: "r".into(),
+        run_uid: "run-uid".into(),
+        workspace: workspace.into(),
+        ticket: "T".into(),
+    };
+    ServiceState::Serving(LiveService {
+        key,
+        addr: "127.0.0.1:9".parse().unwrap(),
+        root: "/docs".into(),
+        started: now,
+        instance: "1.2.3".into(),
+    })
 }
 
 fn topology(ticket: &str, url: &str) -> TicketTopology {
@@ -514,6 +618,7 @@ proptest! {
         world.happen(&Happening::DiskFills(false));
         world.happen(&Happening::OthersAreActive(0));
         world.happen(&Happening::SomebodyIsBefore(false));
+        world.endpoints.retain(|_, seen| seen.ours);
         for _ in 0..80 {
             if world.released {
                 break;
@@ -521,13 +626,18 @@ proptest! {
             world.pass();
             world.happen(&Happening::TimePasses(400));
             world.happen(&Happening::StepsSucceed);
+            world.happen(&Happening::ServersAnswer);
         }
         if world.run.metadata.deletion_timestamp.is_some() {
             prop_assert!(world.released, "a Run that is being deleted goes");
             prop_assert!(world.topologies.values().all(|t| t.status.as_ref().unwrap().claims.is_empty()), "and leaves no claim");
+            prop_assert!(world.services.is_empty() && world.endpoints.is_empty(), "nor a server or endpoint");
         } else {
             prop_assert!(is_true(&world.status().conditions, READY), "it becomes ready: {:?}", world.status().conditions);
             prop_assert_eq!(world.status().phase, Some(Phase::Active));
+            prop_assert!(is_true(&world.status().conditions, DOCS_SERVED), "{:?}", world.status().conditions);
+            prop_assert!(world.status().workspaces.iter().all(|w| w.endpoint.as_ref() == Some(&w.name)));
+            prop_assert_eq!((world.services.len(), world.endpoints.len()), (tickets, tickets));
         }
     }
 

@@ -68,8 +68,7 @@ pub fn stand_over(path: &Path) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(stand.keep());
     stand.own.end_session(PATIENCE);
-    stand.folder.remove(files::SERVER)?;
-    ended
+    ended.and(stand.folder.remove(files::SERVER))
 }
 
 struct Stand {
@@ -84,7 +83,7 @@ impl Stand {
         let mut terminate = signal(SignalKind::terminate())?;
         let before: Option<Setback> = files::read(&self.folder, files::SETBACK)?;
         let mut failures = before.map_or(0, |setback| setback.failures);
-        loop {
+        while self.is_known()? {
             let begun = Instant::now();
             let why = match self.one_life(&mut terminate).await {
                 Ok(End::Asked) => return Ok(()),
@@ -103,6 +102,17 @@ impl Stand {
                 _ = terminate.recv() => return Ok(()),
             }
         }
+        Ok(())
+    }
+
+    /// Whether the folder is still there and ours: one that somebody removed, or put another in its place, takes the
+    /// service with it.
+    fn is_known(&self) -> io::Result<bool> {
+        let Some(folder) = files::open(&self.path)? else {
+            return Ok(false);
+        };
+        let process: Option<ProcessIdentity> = files::read(&folder, files::PROCESS)?;
+        Ok(process.as_ref() == Some(&self.own))
     }
 
     async fn one_life(&self, terminate: &mut SignalStream) -> io::Result<End> {
@@ -116,7 +126,7 @@ impl Stand {
         let end = tokio::select! {
             status = server.wait() => End::Server(ended(&status)),
             _ = terminate.recv() => End::Asked,
-            why = self.watch(&process, port) => End::Server(why?),
+            end = self.watch(&process, port) => end?,
         };
         process.signal(Signal::TERM);
         let _ = tokio::time::timeout(GRACE, server.wait()).await;
@@ -134,15 +144,16 @@ impl Stand {
         })
     }
 
-    /// Announces the server once it listens, then weighs it now and then; returns why it has to go.
-    async fn watch(&self, process: &ProcessIdentity, port: u16) -> io::Result<String> {
+    /// Announces the server once it listens, then looks after it now and then; returns why it has to go.
+    async fn watch(&self, process: &ProcessIdentity, port: u16) -> io::Result<End> {
         let deadline = Instant::now() + TO_LISTEN;
         let address = loop {
             if let Some(address) = self.listens(process, port)? {
                 break address;
             }
             if Instant::now() > deadline {
-                return Ok(format!("it did not listen within {} seconds", TO_LISTEN.as_secs()));
+                let why = format!("it did not listen within {} seconds", TO_LISTEN.as_secs());
+                return Ok(End::Server(why));
             }
             tokio::time::sleep(GLANCE).await;
         };
@@ -156,12 +167,14 @@ impl Stand {
         let mut ticks = tokio::time::interval(WEIGH);
         loop {
             ticks.tick().await;
+            if !self.is_known()? {
+                return Ok(End::Asked);
+            }
             let bytes = sockets::resident_bytes(process.pid).unwrap_or_default();
             if bytes > self.plan.memory_bytes {
                 let (holds, may) = (bytes >> 20, self.plan.memory_bytes >> 20);
-                return Ok(format!(
-                    "it held {holds} MiB of memory and may hold {may}: it was started anew"
-                ));
+                let why = format!("it held {holds} MiB of memory and may hold {may}: it was started anew");
+                return Ok(End::Server(why));
             }
         }
     }

@@ -21,7 +21,9 @@ use crate::run::RunSettings;
 use crate::run::crd::Run;
 use crate::run::pure::{Effect as RunEffect, Observed as RunObserved, Steps, decide as decide_run};
 use crate::ticket_topology::crd::{Claim, MADE_BY, TicketTopology, TicketTopologySpec};
-use crate::ticket_topology::pure::{Effect as TopologyEffect, Observed as TopologyObserved, decide as decide_topology};
+use crate::ticket_topology::pure::{
+    Effect as TopologyEffect, Observed as TopologyObserved, Sources, decide as decide_topology,
+};
 
 const X: &str = "/repos/x";
 const Y: &str = "/repos/y";
@@ -290,6 +292,7 @@ impl World {
             run: run.clone(),
             topologies: names.filter_map(|n| seen.get(&n).map(|t| (n, t.clone()))).collect(),
             steps: steps.collect(),
+            served: BTreeMap::default(),
             credentials: BTreeMap::default(),
             settings: self.settings.clone(),
             line: crate::run::queue::Line::default(),
@@ -337,7 +340,14 @@ impl World {
                 );
                 Ok(())
             }
-            RunEffect::Enter | RunEffect::Forget { .. } | RunEffect::StopSteps | RunEffect::ForgetSteps => Ok(()),
+            RunEffect::Enter
+            | RunEffect::Forget { .. }
+            | RunEffect::StartDocs { .. }
+            | RunEffect::MakeEndpoint { .. }
+            | RunEffect::StopDocs
+            | RunEffect::DropEndpoint { .. }
+            | RunEffect::StopSteps
+            | RunEffect::ForgetSteps => Ok(()),
         }
     }
 
@@ -363,12 +373,19 @@ impl World {
             .cloned()
             .collect();
         let journal = topology.status.as_ref().map(|s| s.journal.clone()).unwrap_or_default();
-        let observed = TopologyObserved { topology, abandoned };
+        let observed = TopologyObserved {
+            topology,
+            abandoned,
+            ending: std::collections::BTreeSet::new(),
+            sources: Sources::default(),
+        };
         let plan = decide_topology(&observed, self.now);
         for effect in &plan.effects {
             match effect {
                 TopologyEffect::ReleaseAbandoned { run_uid } => self.api.apply_claim(name, None, run_uid, None)?,
                 TopologyEffect::Delete => self.api.delete_topology(name, version.as_deref(), self.now)?,
+                // There are no endpoints in this model.
+                TopologyEffect::RequestRefresh { .. } => {}
             }
         }
         if plan.release && plan.transitions.is_empty() {

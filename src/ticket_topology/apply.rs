@@ -7,8 +7,10 @@ use serde_json::json;
 use super::TopologyKind;
 use super::crd::{TicketTopology, claim_manager};
 use super::decide::Effect;
+use crate::doc_endpoint::crd::DocEndpoint;
 use crate::failpoint::fallible;
 use crate::kernel::outcome::Failure;
+use crate::kernel::request::REQUESTED_AT;
 
 /// Performs one effect.
 pub async fn apply(kind: &TopologyKind, object: &TicketTopology, effect: &Effect) -> Result<(), Failure> {
@@ -24,6 +26,21 @@ pub async fn apply(kind: &TopologyKind, object: &TicketTopology, effect: &Effect
             let released = api.patch_status(&name, &params, &Patch::Apply(body)).await.map(drop);
             fallible("ticket_topology.after_release_abandoned")?;
             released
+        }
+        Effect::RequestRefresh { endpoint, request } => {
+            let endpoints: Api<DocEndpoint> =
+                Api::namespaced(kind.client.clone(), &object.namespace().unwrap_or_default());
+            let body = json!({ "metadata": { "annotations": { REQUESTED_AT: request } } });
+            let asked = endpoints
+                .patch_metadata(endpoint, &PatchParams::default(), &Patch::Merge(body))
+                .await
+                .map(drop);
+            fallible("ticket_topology.after_request_refresh")?;
+            match asked {
+                // It went meanwhile: nobody is left to ask.
+                Err(kube::Error::Api(answer)) if answer.is_not_found() => Ok(()),
+                other => other,
+            }
         }
         Effect::Delete => {
             let preconditions = Preconditions {

@@ -31,11 +31,15 @@ pub const MADE_BY_RUN: &str = "run";
     printcolumn(name = "Ticket", type_ = "string", json_path = ".spec.ticket"),
     printcolumn(name = "Doc-Home", type_ = "string", json_path = ".spec.docHomeRepo"),
     printcolumn(name = "Authority", type_ = "string", json_path = ".status.authority.kind"),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.record.status"),
+    printcolumn(name = "Fresh", type_ = "string", json_path = ".status.conditions[?(@.type=='Fresh')].status"),
     printcolumn(name = "Runs", type_ = "integer", json_path = ".status.runs"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Owner", type_ = "string", json_path = ".status.owner.runName", priority = 1),
     printcolumn(name = "Doc-Home-URL", type_ = "string", json_path = ".spec.docHomeURL", priority = 1),
+    printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.authority.endpoint", priority = 1),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.authority.reason", priority = 1),
+    printcolumn(name = "Web-URL", type_ = "string", json_path = ".status.authority.webURL", priority = 1),
     validation = Rule::new("self.metadata.name == self.spec.ticket.lowerAscii().replace('_', '-').replace('.', '-')")
         .message("metadata.name must be the ticket in lower case with '_' and '.' as '-': one topology per ticket"),
     validation = Rule::new("self.spec == oldSelf.spec || !has(oldSelf.status) || !has(oldSelf.status.claims) || oldSelf.status.claims.size() == 0")
@@ -99,6 +103,27 @@ pub struct TicketTopologyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<Authority>,
 
+    /// What the authoritative copy says of the ticket: the last good answer, also after a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Record>,
+
+    /// Every other copy of the ticket's documents, and why it is not the authority; the likeliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub alternates: Vec<Alternate>,
+
+    /// How many endpoints have or should have the ticket's documents, the authority among them. Where there are more
+    /// than the list of alternates holds, this tells.
+    #[serde(default)]
+    pub copies: i64,
+
+    /// What somebody should know although all goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub warnings: Vec<TopologyWarning>,
+
     /// The Runs that work on the ticket, each its own entry, written by the Run itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
@@ -156,17 +181,95 @@ pub struct Claim {
 pub struct Authority {
     /// Workspace, Repo or None.
     pub kind: AuthorityKind,
+    /// Name of the DocEndpoint that serves it, in the same namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub endpoint: Option<String>,
+    /// The ticket's page, for people.
+    #[serde(default, rename = "webURL", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2304))]
+    pub web_url: Option<String>,
     /// Why, in one word.
     #[schemars(length(max = 63))]
     pub reason: String,
 }
 
 /// Where the authoritative copy is.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuthorityKind {
     Workspace,
     Repo,
     None,
+}
+
+impl AuthorityKind {
+    /// The word in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Workspace => "Workspace",
+            Self::Repo => "Repo",
+            Self::None => "None",
+        }
+    }
+}
+
+/// What the authoritative copy says of the ticket.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    #[schemars(length(max = 512))]
+    pub title: String,
+    /// The ticket's own status, in its own words.
+    #[schemars(length(max = 128))]
+    pub status: String,
+    /// At most 16 of its topics.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 128)))]
+    pub topics: Vec<String>,
+    /// When the ticket was changed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Moment>,
+    /// When the index that says so was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indexed_at: Option<Moment>,
+    /// The index is older than allowed, or its server cannot be asked: there may be news.
+    #[serde(default)]
+    pub stale: bool,
+    /// Name of the DocEndpoint that said so.
+    #[schemars(length(max = 253))]
+    pub source: String,
+}
+
+/// Another copy of the ticket's documents.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Alternate {
+    pub kind: AuthorityKind,
+    /// Name of its DocEndpoint.
+    #[schemars(length(max = 253))]
+    pub endpoint: String,
+    /// The ticket's page there, for people.
+    #[serde(default, rename = "webURL", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2304))]
+    pub web_url: Option<String>,
+    /// Why it is not the authority, in one word.
+    #[schemars(length(max = 63))]
+    pub reason: String,
+    /// When the ticket was changed last there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Moment>,
+}
+
+/// What somebody should know although all goes on.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct TopologyWarning {
+    /// What it is about, in one word.
+    #[schemars(length(max = 63))]
+    pub code: String,
+    /// What is wrong and what to do.
+    #[schemars(length(max = 1024))]
+    pub message: String,
 }
 
 /// The field manager under which a Run writes its claim, and nothing else.

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use kube::ResourceExt as _;
 
-use super::authority::authority;
-use super::crd::{Claim, MADE_BY, MADE_BY_RUN, TicketTopology, TicketTopologyStatus};
+use super::authority::{Judgement, Question, judge};
+use super::crd::{Authority, Claim, MADE_BY, MADE_BY_RUN, TicketTopology, TicketTopologyStatus};
 use super::events::{self, DELETED, OWNER_CHANGED};
 use super::observe::Observed;
 use super::ownership::owner;
-use crate::kernel::condition::{self, READY, RECONCILING, STALLED, Tri, Verdict};
+use super::sources::home_of;
+use super::verdicts::{self, deleting_conditions};
+use crate::federation::freshness::Freshness;
+use crate::kernel::condition::{self, READY, Verdict};
 use crate::kernel::journal::Transition;
 use crate::kernel::moment::Moment;
 use crate::kernel::plan::{Next, Plan};
@@ -20,12 +23,12 @@ use crate::kernel::request::requested;
 pub enum Effect {
     /// Takes away the claim of a Run that is gone.
     ReleaseAbandoned { run_uid: String },
+    /// Passes a request for a refresh on to an endpoint.
+    RequestRefresh { endpoint: String, request: String },
     /// Deletes the topology, if it is still as it was seen.
     Delete,
 }
 
-/// Whether the documents' authority is known.
-const AUTHORITY_KNOWN: &str = "AuthorityKnown";
 const LAST_CLAIM_GONE: &str = "LastClaimGone";
 
 /// A topology that a Run made and never claimed (it crashed in between) goes after so long.
@@ -45,9 +48,10 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<TicketTopologyStatus, Ef
     if topology.metadata.deletion_timestamp.is_some() {
         return deleting(topology, &claims, effects, now);
     }
-    let (mut status, transitions) = described(topology, &claims);
+    let (mut status, transitions, fresh) = described(observed, &claims, now);
+    effects.extend(passed_on(observed));
     let leaving = leaves_after(topology, &claims, now);
-    let mut next = Next::Settled;
+    let mut after = None;
     let mut ready = Verdict::new(READY, true, "Recorded", ready_message(&claims));
     match leaving {
         Some(Duration::ZERO) => {
@@ -62,19 +66,44 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<TicketTopologyStatus, Ef
                 "no Run works on this ticket any more; the topology goes",
             );
         }
-        Some(after) => next = Next::After(after),
-        None => {}
+        waits => after = waits,
     }
     let reason = ready.reason;
-    status.conditions = conditions(&status, ready, topology, now);
+    status.conditions = verdicts::conditions(&status, ready, fresh, topology, now);
     Plan {
         effects,
         status,
         transitions,
         release: false,
-        next,
+        next: next(fresh, after),
         reason,
     }
+}
+
+/// Looked at again when an index becomes too old, or when a topology that nobody claims has to go.
+fn next(fresh: Option<Freshness>, after: Option<Duration>) -> Next {
+    let stale = match fresh {
+        Some(Freshness::Fresh { left }) => Some(left + Duration::from_millis(100)),
+        Some(Freshness::Old | Freshness::Unreachable | Freshness::Unknown) | None => None,
+    };
+    stale.into_iter().chain(after).min().map_or(Next::Settled, Next::After)
+}
+
+/// A request for a refresh is passed on to every endpoint that has or should have the ticket.
+fn passed_on(observed: &Observed) -> Vec<Effect> {
+    let status = observed.topology.status.as_ref();
+    let answered = status.and_then(|s| s.last_handled_request.as_ref());
+    let Some(request) = requested(observed.topology.annotations()).filter(|r| answered != Some(r)) else {
+        return Vec::new();
+    };
+    let endpoints = observed.sources.requests.iter();
+    let behind = endpoints.filter(|(_, asked)| asked.as_ref() != Some(&request));
+    behind
+        .map(|(endpoint, _)| Effect::RequestRefresh {
+            endpoint: endpoint.clone(),
+            request: request.clone(),
+        })
+        .collect()
 }
 
 fn living_claims(observed: &Observed) -> Vec<Claim> {
@@ -87,22 +116,67 @@ fn living_claims(observed: &Observed) -> Vec<Claim> {
     claims.into_iter().filter(|c| !observed.abandoned.contains(c)).collect()
 }
 
-fn described(topology: &TicketTopology, claims: &[Claim]) -> (TicketTopologyStatus, Vec<Transition>) {
+/// The status without its conditions; the freshness is `None` while nothing can be said that is newer than what stands.
+fn described(
+    observed: &Observed,
+    claims: &[Claim],
+    now: Moment,
+) -> (TicketTopologyStatus, Vec<Transition>, Option<Freshness>) {
+    let topology = observed.topology.as_ref();
     let mut status = topology.status.clone().unwrap_or_default();
     let ticket = &topology.spec.ticket;
     let mut transitions = Vec::new();
-    let (is, rules) = (authority(), owner(claims));
-    if status.authority.as_ref() != Some(&is) {
-        transitions.push(events::authority_changed(ticket, status.authority.as_ref(), &is));
-    }
+    let active: Vec<_> = claims
+        .iter()
+        .filter(|c| !observed.ending.contains(&c.run_uid))
+        .cloned()
+        .collect();
+    let rules = owner(&active);
     if status.owner != rules {
         transitions.push(events::owner_changed(ticket, status.owner.as_ref(), rules.as_ref()));
     }
-    status.authority = Some(is);
+    // Until every endpoint that might have the ticket was heard, what stands is the best that is known.
+    let holds = observed.sources.unheard && status.authority.is_some();
+    let fresh = (!holds).then(|| {
+        let judgement = judged(observed, &active, rules.as_ref().map(|o| o.run_uid.as_str()), now);
+        let fresh = judgement.freshness;
+        merged(&mut status, judgement, ticket, &mut transitions);
+        fresh
+    });
     status.owner = rules;
     status.runs = i64::try_from(claims.len()).unwrap_or(i64::MAX);
     status.last_handled_request = requested(topology.annotations()).or(status.last_handled_request);
-    (status, transitions)
+    (status, transitions, fresh)
+}
+
+fn judged(observed: &Observed, active: &[Claim], owner: Option<&str>, now: Moment) -> Judgement {
+    let topology = observed.topology.as_ref();
+    let home = home_of(topology);
+    let question = Question {
+        ticket: &topology.spec.ticket,
+        home: home.as_deref(),
+        home_repo: &topology.spec.doc_home_repo,
+        owner,
+        active: &active.iter().map(|c| c.run_uid.clone()).collect(),
+        recorded: topology.status.as_ref().and_then(|s| s.record.as_ref()),
+    };
+    judge(&question, &observed.sources.candidates, now)
+}
+
+fn merged(status: &mut TicketTopologyStatus, judgement: Judgement, ticket: &str, transitions: &mut Vec<Transition>) {
+    let place = |a: &Authority| (a.kind, a.endpoint.clone(), a.web_url.clone());
+    if status.authority.as_ref().map(place) != Some(place(&judgement.authority)) {
+        let moved = events::authority_changed(ticket, status.authority.as_ref(), &judgement.authority);
+        transitions.push(moved);
+    }
+    let known: Vec<_> = status.warnings.iter().map(|w| w.code.clone()).collect();
+    let new = judgement.warnings.iter().filter(|w| !known.contains(&w.code));
+    transitions.extend(new.map(|w| events::several_workspaces(ticket, &w.message)));
+    status.authority = Some(judgement.authority);
+    status.record = judgement.record;
+    status.alternates = judgement.alternates;
+    status.copies = judgement.copies;
+    status.warnings = judgement.warnings;
 }
 
 /// After how long an unclaimed topology that Runs made has to go; `None`: it stays.
@@ -137,36 +211,6 @@ fn names(claims: &[Claim]) -> String {
     names.join(", ")
 }
 
-fn conditions(
-    status: &TicketTopologyStatus,
-    ready: Verdict,
-    topology: &TicketTopology,
-    now: Moment,
-) -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
-    let busy = ready.value != Tri::True;
-    let known = status
-        .authority
-        .as_ref()
-        .is_some_and(|a| a.kind != super::crd::AuthorityKind::None);
-    let verdicts = vec![
-        Verdict::new(RECONCILING, busy, ready.reason, ready.message.clone()),
-        Verdict::new(STALLED, false, "NotStalled", ""),
-        Verdict::new(
-            AUTHORITY_KNOWN,
-            known,
-            super::authority::NO_ENDPOINT,
-            "nothing serves this ticket's documents yet",
-        ),
-    ];
-    let verdicts = std::iter::once(ready).chain(verdicts).collect();
-    condition::settle(
-        &status.conditions,
-        verdicts,
-        topology.metadata.generation.unwrap_or(0),
-        now,
-    )
-}
-
 /// It goes once no claim stands on it any more, and only after its end was recorded.
 fn deleting(
     topology: &TicketTopology,
@@ -194,7 +238,7 @@ fn deleting(
     };
     status.runs = i64::try_from(claims.len()).unwrap_or(i64::MAX);
     let ready = Verdict::new(READY, false, reason, message);
-    status.conditions = conditions(&status, ready, topology, now);
+    status.conditions = deleting_conditions(&status, ready, topology, now);
     Plan {
         effects,
         status,

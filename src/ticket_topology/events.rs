@@ -12,13 +12,24 @@ use crate::kernel::subject::Subject;
 pub const AUTHORITY_CHANGED: &str = "AuthorityChanged";
 /// Another Run's workspace is authoritative.
 pub const OWNER_CHANGED: &str = "OwnerChanged";
+/// Two truths are in the making.
+pub const SEVERAL_WORKSPACES: &str = "SeveralWorkspaces";
 /// The topology is gone.
 pub const DELETED: &str = "Deleted";
 
 /// The authority moved.
 pub fn authority_changed(ticket: &str, from: Option<&Authority>, to: &Authority) -> Transition {
-    let facts = json!({ "ticket": ticket, "from": from.map(|a| a.kind), "to": to.kind, "reason": to.reason });
+    let facts = json!({
+        "ticket": ticket, "from": from.map(|a| a.kind), "fromEndpoint": from.and_then(|a| a.endpoint.as_ref()),
+        "to": to.kind, "toEndpoint": to.endpoint, "webURL": to.web_url, "reason": to.reason,
+    });
     Transition::of_controller(AUTHORITY_CHANGED, &to.reason, facts)
+}
+
+/// More than one living workspace holds the ticket's documents now.
+pub fn several_workspaces(ticket: &str, message: &str) -> Transition {
+    let facts = json!({ "ticket": ticket, "message": message });
+    Transition::of_controller(SEVERAL_WORKSPACES, "SeveralWorkspaces", facts)
 }
 
 /// The owner changed.
@@ -59,13 +70,19 @@ pub fn note_of(entry: &JournalEntry) -> Option<Note> {
             .to_owned()
     };
     let text = match entry.kind.as_str() {
-        AUTHORITY_CHANGED => format!("authority is {} now ({})", fact("to"), fact("reason")),
+        AUTHORITY_CHANGED => format!(
+            "authority is {} {} now ({})",
+            fact("to"),
+            fact("toEndpoint"),
+            fact("reason")
+        ),
+        SEVERAL_WORKSPACES => fact("message"),
         OWNER_CHANGED => format!("owner is {} now", fact("to")),
         _ => return None,
     };
     let reason = entry.cause.clone().unwrap_or_default();
     Some(Note {
-        warning: false,
+        warning: entry.kind == SEVERAL_WORKSPACES,
         reason,
         action: entry.kind.clone(),
         text,

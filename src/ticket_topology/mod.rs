@@ -7,12 +7,14 @@
 //! Claims are written by Runs, each its own; this driver writes all the rest of the status and never a claim.
 
 mod apply;
-mod authority;
+pub mod authority;
 pub mod crd;
 mod decide;
 mod events;
 mod observe;
 mod ownership;
+mod sources;
+mod verdicts;
 
 use std::sync::Arc;
 
@@ -24,6 +26,8 @@ use serde_json::Value;
 
 use crate::controller::kind::{CommonStatus, Kind, Note};
 use crate::controller::runner::Guarded;
+use crate::doc_endpoint::crd::DocEndpoint;
+use crate::federation::Prober;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::moment::Moment;
@@ -37,6 +41,8 @@ use crd::{TicketTopology, TicketTopologyStatus};
 pub struct TopologyKind {
     pub client: Client,
     pub runs: Store<Guarded<Run>>,
+    pub endpoints: Store<Guarded<DocEndpoint>>,
+    pub prober: Arc<Prober>,
 }
 
 #[async_trait]
@@ -113,4 +119,5 @@ impl CommonStatus for TicketTopologyStatus {
 pub mod pure {
     pub use super::decide::{Effect, decide};
     pub use super::observe::Observed;
+    pub use super::sources::Sources;
 }

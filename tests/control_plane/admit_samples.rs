@@ -51,14 +51,22 @@ pub fn sample_status(base: Base) -> Value {
             json!({ "phase": "Active", "docs": docs(), "workspaces": [workspace()], "warnings": [{"code": "DiskBudgetExceeded", "message": "a"}] })
         }
         Base::Topology => json!({
-            "owner": {"runName": "relay", "runUID": "u-1"}, "runs": 1, "authority": {"kind": "None", "reason": "NoEndpoint"},
+            "owner": {"runName": "relay", "runUID": "u-1"}, "runs": 1, "copies": 2,
+            "authority": {"kind": "Repo", "endpoint": "docs", "webURL": "https://docs/ticket/A", "reason": "RepoOfHome"},
+            "record": {
+                "title": "a", "status": "active", "topics": ["b"], "updatedAt": WHEN, "indexedAt": WHEN, "stale": false, "source": "docs",
+            },
+            "alternates": [
+                {"kind": "Workspace", "endpoint": "relay--a", "webURL": "https://docs/a", "reason": "RunNotActive", "updatedAt": WHEN},
+            ],
+            "warnings": [{"code": "SeveralWorkspaces", "message": "a"}],
             "claims": [{"runUID": "u-1", "runName": "relay", "homeURL": "/srv/docs", "since": WHEN}],
         }),
         Base::DocEndpoint | Base::WorkspaceEndpoint => json!({
             "url": "http://docs.example.com:8787", "webURL": "http://docs.example.com", "reachable": true, "indexedAt": WHEN,
             "docsIndexed": 4, "tickets": 2, "root": "/srv/docs/ttmp", "latency": "<64ms", "consecutiveFailures": 1,
             "lastError": {"code": "Timeout", "message": "a", "at": WHEN}, "lastRefreshAt": WHEN,
-            "refresh": {"state": "Waiting", "cause": "Requested", "message": "a", "nextAt": WHEN}, "seedRevision": "sha256:0",
+            "refresh": {"state": "Waiting", "cause": "Requested", "request": "now", "revision": "sha256:0", "message": "a", "nextAt": WHEN}, "seedRevision": "sha256:0",
         }),
     };
     crate::harness::manifests::merge(&mut status, own);

@@ -9,7 +9,7 @@ use super::harness::files::files_below;
 use super::harness::kstatus::Verdict;
 use super::harness::leftovers;
 use super::harness::manifests::run;
-use super::harness::stage::Stage;
+use super::harness::stage::{Stage, condition};
 use super::harness::{history, polling::eventually};
 use super::validator::evidence::connected;
 use super::validator::{self, Place};
@@ -60,10 +60,12 @@ pub async fn told(points: &[Point]) -> Ending {
         .during(stage.create(&run("alpha", &["A-1", "B-2"], &repos, newer())))
         .await;
     let alpha = keeper.during(stage.until_run_is("alpha", Verdict::Current)).await;
+    keeper.during(served(&stage, "alpha")).await;
     keeper
         .during(stage.create(&run("beta", &["B-2"], &repos, newer())))
         .await;
     keeper.during(stage.until_run_is("beta", Verdict::Current)).await;
+    keeper.during(served(&stage, "beta")).await;
     keeper.during(stage.request("alpha", "once")).await;
     keeper
         .during(stage.until("Run", "alpha", "the request is answered", |o| {
@@ -95,6 +97,12 @@ pub async fn told(points: &[Point]) -> Ending {
         flaws,
         leaks,
     }
+}
+
+/// The Run's documents can be read.
+async fn served(stage: &Stage, run: &str) {
+    let judge = |o: &Value| condition(o, "DocsServed")["status"] == "True";
+    stage.until("Run", run, "its documents are served", judge).await;
 }
 
 /// The clones of both Runs were looked at again, so that this is part of every story.
@@ -164,8 +172,11 @@ async fn leaks(stage: &Stage, alpha: &Value) -> Vec<String> {
             .iter()
             .map(|p| format!("a step still runs: {p:?}"))
             .collect();
+        let serving = leftovers::serving(&data);
+        found.extend(serving.iter().map(|p| format!("a docs server still runs: {p:?}")));
         let folders = [
             data.join("steps").join(uid),
+            data.join("services").join(uid),
             data.join("workspaces").join(stage.namespace()).join("alpha"),
         ];
         found.extend(
@@ -213,7 +224,9 @@ fn line(row: &str, namespace: &str) -> Option<String> {
     }
     let tried_again = ["Killed", "StartFailed"].iter().any(|c| row["cause"] == *c);
     let passing = ["Pending", "Preparing"].iter().any(|p| row["facts"]["to"] == *p);
-    if tried_again || passing {
+    // Servers that are killed come again: how often is told, and differs.
+    let served = ["DocsServing", "DocsServerFailed"].iter().any(|t| row["type"] == *t);
+    if tried_again || passing || served {
         return None;
     }
     let facts = row["facts"].as_object_mut().unwrap();

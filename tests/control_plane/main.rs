@@ -39,6 +39,8 @@ mod status_suspend;
 mod story_deep_links;
 mod story_deletion;
 mod story_docs_missing;
+mod story_docs_served;
+mod story_federation;
 mod story_forbidden;
 mod story_history_lost;
 mod story_home_without_url;

@@ -14,7 +14,7 @@ use crate::harness::leftovers;
 use crate::harness::manifests::run;
 use crate::harness::polling::{PATIENCE, eventually, first};
 use crate::harness::repositories::{Repository, git};
-use crate::harness::stage::Stage;
+use crate::harness::stage::{Stage, condition};
 
 /// Enough that the seed takes longer than it takes to see that it runs.
 const DOCUMENTS: usize = 1500;
@@ -52,7 +52,10 @@ fn manifest(docs: &Repository) -> Value {
 }
 
 async fn outcome(stage: &Stage, controller: &Controller) -> Outcome {
-    let settled = stage.until_run_is("relay", Verdict::Current).await;
+    stage.until_run_is("relay", Verdict::Current).await;
+    // Serving is no part of being ready: it may come a moment later.
+    let served = |run: &Value| condition(run, "DocsServed")["status"] == "True";
+    let settled = stage.until("Run", "relay", "its documents are served", served).await;
     let judge = |t: &Value| t["status"]["runs"] == 1 && !t["status"]["owner"].is_null();
     let topology = stage.until("TicketTopology", "a-1", "it is owned", judge).await;
     let clones = ["A-1", "B-1"].map(|ticket| controller.workspace("relay", ticket).join("docs"));

@@ -5,6 +5,7 @@ mod adopt;
 mod chain;
 mod event_row;
 mod failure;
+mod federated;
 mod identity;
 mod log;
 mod open;
@@ -13,7 +14,7 @@ mod record;
 mod verify;
 mod writer;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,9 +26,10 @@ use self::failure::words;
 use self::identity::FileIdentity;
 use self::writer::{Answer, Change, Command, Writer};
 use crate::ports::clock::Clock;
+use crate::ports::federated::{FederatedChange, FederatedStore};
 use crate::ports::journal::{Journal, JournalError, Record, Recorded, Vanished};
 use crate::ports::outbox::{LogIdentity, LogState, Outbox, OutboxRow, StreamPosition, WindowEvent};
-use crate::ports::read_model::{AuditFilter, AuditLine, ReadModel, Verdict};
+use crate::ports::read_model::{AuditFilter, AuditLine, ReadModel, TicketCopy, TicketFilter, TicketLine, Verdict};
 
 /// The history, open for writing. One per process and file.
 pub struct History {
@@ -166,7 +168,26 @@ impl Outbox for History {
 }
 
 #[async_trait]
+impl FederatedStore for History {
+    async fn kept(&self) -> Result<HashMap<String, String>, JournalError> {
+        federated::kept(&self.readers.pool).await
+    }
+
+    async fn keep(&self, changes: Vec<FederatedChange>) -> Result<(), JournalError> {
+        self.change(|answer| Change::Federate(changes, answer)).await
+    }
+}
+
+#[async_trait]
 impl ReadModel for History {
+    async fn tickets(&self, filter: &TicketFilter) -> Result<Vec<TicketLine>, JournalError> {
+        self.readers.tickets(filter).await
+    }
+
+    async fn ticket_copies(&self, namespace: Option<&str>, ticket: &str) -> Result<Vec<TicketCopy>, JournalError> {
+        self.readers.ticket_copies(namespace, ticket).await
+    }
+
     async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>, JournalError> {
         self.readers.audit(filter).await
     }
@@ -182,6 +203,14 @@ impl ReadModel for History {
 
 #[async_trait]
 impl ReadModel for HistoryReader {
+    async fn tickets(&self, filter: &TicketFilter) -> Result<Vec<TicketLine>, JournalError> {
+        federated::tickets(&self.pool, filter).await
+    }
+
+    async fn ticket_copies(&self, namespace: Option<&str>, ticket: &str) -> Result<Vec<TicketCopy>, JournalError> {
+        federated::copies(&self.pool, namespace, ticket).await
+    }
+
     async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>, JournalError> {
         read::audit(&self.pool, filter).await
     }

@@ -8,9 +8,10 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::failure::{may_be_one_record, words};
 use super::record::{GroupOutcome, check, write_group};
-use super::{adopt, log};
+use super::{adopt, federated, log};
 use crate::failpoint::{Asked, fallible};
 use crate::ports::clock::Clock;
+use crate::ports::federated::FederatedChange;
 use crate::ports::journal::{JournalError, Record, Recorded};
 use crate::ports::outbox::{LogIdentity, StreamPosition, WindowEvent};
 
@@ -39,6 +40,7 @@ pub enum Change {
     MarkSent(StreamPosition, Answer<()>),
     Rewind(Option<StreamPosition>, Answer<i64>),
     Adopt(Vec<WindowEvent>, Answer<u64>),
+    Federate(Vec<FederatedChange>, Answer<()>),
 }
 
 /// The task's state.
@@ -153,6 +155,7 @@ impl Writer {
             Change::MarkSent(last, answer) => reply(answer, self.mark_sent(last).await),
             Change::Rewind(after, answer) => reply(answer, self.rewind(after).await),
             Change::Adopt(events, answer) => reply(answer, self.adopt(&events).await),
+            Change::Federate(changes, answer) => reply(answer, self.federate(&changes).await),
         }
     }
 
@@ -172,6 +175,12 @@ impl Writer {
         let mut transaction = self.begin().await?;
         let unsent = log::rewind(&mut transaction, after).await?;
         finish(transaction).await.map(|()| unsent)
+    }
+
+    async fn federate(&self, changes: &[FederatedChange]) -> Result<(), sqlx::Error> {
+        let mut transaction = self.begin().await?;
+        federated::keep(&mut transaction, changes, self.clock.now()).await?;
+        finish(transaction).await
     }
 
     async fn adopt(&self, events: &[WindowEvent]) -> Result<u64, sqlx::Error> {

@@ -22,7 +22,8 @@ pub async fn verify(database: &Path) {
     metawsm(database, &["audit", "verify"]).await;
 }
 
-async fn metawsm(database: &Path, line: &[&str]) -> String {
+/// What the program prints about that database; it must succeed.
+pub async fn metawsm(database: &Path, line: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_metawsm"));
     command.args(line).env("METAWSM_DB", database);
     let done = tokio::task::spawn_blocking(move || command.output())

@@ -1,4 +1,4 @@
-//! Steps that a killed controller left behind: they lead sessions of their own, and nobody but the test ends them.
+//! Steps and docs servers that a killed controller left behind: they lead sessions of their own, and nobody but the test ends them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,21 +8,30 @@ use metawsm::adapters::processes::ProcessIdentity;
 
 /// Every step of a data folder that still runs.
 pub fn running(data: &Path) -> Vec<ProcessIdentity> {
-    let below = |folder: PathBuf| -> Vec<PathBuf> {
-        let entries = fs::read_dir(folder).into_iter().flatten();
-        entries.filter_map(|e| Some(e.ok()?.path())).collect()
-    };
     let steps = below(data.join("steps")).into_iter().flat_map(below).flat_map(below);
-    let identities = steps.filter_map(|step| {
-        let text = fs::read(step.join("process.json")).ok()?;
-        serde_json::from_slice::<ProcessIdentity>(&text).ok()
-    });
-    identities.filter(ProcessIdentity::is_alive).collect()
+    steps.filter_map(|step| alive(&step)).collect()
+}
+
+/// Every docs server's supervisor of a data folder that still runs.
+pub fn serving(data: &Path) -> Vec<ProcessIdentity> {
+    let services = below(data.join("services")).into_iter().flat_map(below);
+    services.filter_map(|service| alive(&service)).collect()
+}
+
+fn below(folder: PathBuf) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|e| Some(e.ok()?.path())).collect()
+}
+
+fn alive(folder: &Path) -> Option<ProcessIdentity> {
+    let text = fs::read(folder.join("process.json")).ok()?;
+    let process: ProcessIdentity = serde_json::from_slice(&text).ok()?;
+    process.is_alive().then_some(process)
 }
 
 /// Kills them with everything that they started.
 pub fn end(data: &Path) {
-    for step in running(data) {
-        step.end_session(Duration::from_secs(5));
+    for process in running(data).into_iter().chain(serving(data)) {
+        process.end_session(Duration::from_secs(5));
     }
 }

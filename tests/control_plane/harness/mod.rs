@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod controller;
+pub mod docs_server;
 pub mod files;
 pub mod history;
 pub mod kstatus;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{CustomResourceExt as _, Resource as _};
+use metawsm::doc_endpoint::crd::DocEndpoint;
 use metawsm::run::crd::Run;
 use metawsm::ticket_topology::crd::TicketTopology;
 use serde_json::{Value, json};
@@ -95,9 +96,17 @@ impl Stage {
         Api::namespaced_with(self.cluster.client.clone(), self.namespace(), &resource)
     }
 
+    /// Endpoints, as untyped objects.
+    pub fn endpoints(&self) -> Api<DynamicObject> {
+        let resource = DocEndpoint::api_resource();
+        Api::namespaced_with(self.cluster.client.clone(), self.namespace(), &resource)
+    }
+
     fn api(&self, kind: &str) -> Api<DynamicObject> {
         if kind == Run::kind(&()) {
             self.runs()
+        } else if kind == DocEndpoint::kind(&()) {
+            self.endpoints()
         } else {
             self.topologies()
         }
