@@ -42,7 +42,7 @@ async fn main() {
         max_answer_bytes: 4 << 20,
         max_tickets: 20_000,
     };
-    let client = Docmgr::new(rules, limits).unwrap();
+    let client = Arc::new(Docmgr::new(rules, limits).unwrap());
     let pages = Arc::new(pages(tickets));
     let mut healthy = Vec::new();
     for number in 0..ENDPOINTS - 3 * BAD {
@@ -95,7 +95,12 @@ async fn main() {
 }
 
 /// What a kept catalogue costs by its tickets, and whether rounds after the first cost anything.
-async fn memory(client: &Docmgr, healthy: &[SocketAddr], kept: Vec<TicketList>, (tickets, budget): (usize, Duration)) {
+async fn memory(
+    client: &Arc<Docmgr>,
+    healthy: &[SocketAddr],
+    kept: Vec<TicketList>,
+    (tickets, budget): (usize, Duration),
+) {
     drop(kept);
     println!("{:>10} {:>10} {:>14}", "endpoints", "tickets", "memory");
     for count in [10, 20, 40, 80] {
@@ -118,16 +123,22 @@ struct Round {
     whole: Duration,
 }
 
-async fn round(client: &Docmgr, addresses: &[SocketAddr], budget: Duration) -> Round {
+async fn round(client: &Arc<Docmgr>, addresses: &[SocketAddr], budget: Duration) -> Round {
     let began = Instant::now();
-    let probes = addresses.iter().map(|address| async move {
-        let server = DocServer {
-            url: format!("http://{address}").parse().unwrap(),
-            credential: None,
-            reach: Reach::Listed,
-        };
-        (client.tickets(&server, budget).await, began.elapsed())
-    });
+    let probes: Vec<_> = addresses
+        .iter()
+        .map(|address| {
+            let (client, url) = (client.clone(), format!("http://{address}").parse().unwrap());
+            tokio::spawn(async move {
+                let server = DocServer {
+                    url,
+                    credential: None,
+                    reach: Reach::Listed,
+                };
+                (client.tickets(&server, budget).await, began.elapsed())
+            })
+        })
+        .collect();
     let mut round = Round {
         lists: vec![],
         late: 0,
@@ -135,7 +146,8 @@ async fn round(client: &Docmgr, addresses: &[SocketAddr], budget: Duration) -> R
         healthy: Duration::ZERO,
         whole: Duration::ZERO,
     };
-    for (answer, at) in join_all(probes).await {
+    for ended in join_all(probes).await {
+        let (answer, at) = ended.unwrap();
         match answer {
             Ok(list) => {
                 round.lists.push(list);
