@@ -188,7 +188,7 @@ pub struct ControllerArgs {
     #[command(flatten)]
     pub federation: FederationArgs,
 
-    /// Address of /livez, /readyz and /metrics; port 0 takes a free one and writes it to <data-dir>/http.addr
+    /// Address of /livez, /readyz, /metrics and /docs/; port 0 takes a free one and writes it to <data-dir>/http.addr
     #[arg(
         long,
         env = "METAWSM_HTTP_LISTEN",

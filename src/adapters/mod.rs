@@ -7,6 +7,7 @@ pub mod docmgr;
 pub mod executor_local;
 pub mod git;
 pub mod kube_access;
+pub mod live_door;
 pub mod nofollow;
 pub mod processes;
 pub mod redis;

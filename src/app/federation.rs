@@ -1,18 +1,18 @@
-//! Starts the prober and passes its news on to the objects that want to know. Decides nothing.
+//! Starts the prober, passes its news on to the objects that want to know, and opens the pages behind `/docs/`. Decides
+//! nothing.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use super::Ground;
 use crate::adapters::docmgr::{Docmgr, DocsLimits};
+use crate::adapters::kube_access::KubeAccess;
+use crate::adapters::live_door::LiveDoor;
 use crate::controller::context::Shared;
 use crate::controller::runner::{Guarded, Pokes};
 use crate::doc_endpoint::crd::DocEndpoint;
@@ -20,11 +20,11 @@ use crate::doc_endpoint::secret::ClusterSecrets;
 use crate::federation::mirror::Mirror;
 use crate::federation::{Catalogue, News, Prober, ProberSettings};
 use crate::kernel::ticket::topology_name;
-use crate::ports::doc_source::DocsDoor;
 use crate::ports::federated::FederatedStore;
 use crate::ports::services::Services;
 use crate::tasks::Tasks;
 use crate::ticket_topology::crd::TicketTopology;
+use crate::web::docs::Shown;
 
 /// What federation looks at and wakes.
 pub struct Around {
@@ -52,9 +52,16 @@ pub fn start_federation(
         max_answer_bytes: usize::try_from(docs.docs_max_answer_bytes)?,
         max_tickets: usize::try_from(docs.docs_max_tickets)?,
     };
+    let docmgr = Arc::new(Docmgr::new(rules, limits)?);
+    let door = Arc::new(LiveDoor::new(around.services.clone()));
+    ground.links.open(Shown {
+        access: Arc::new(KubeAccess::new(shared.client.clone())),
+        door: door.clone(),
+        pages: docmgr.clone(),
+    });
     let (prober, news) = Prober::new(
-        Arc::new(Docmgr::new(rules, limits)?),
-        Arc::new(ServiceDoor(around.services.clone())),
+        docmgr,
+        door,
         Arc::new(ClusterSecrets {
             client: shared.client.clone(),
         }),
@@ -94,26 +101,6 @@ fn start_mirror(
         }
         mirror.work(catalogue, changed, stop).await;
     });
-}
-
-/// The live services of the executor, as doors to workspaces.
-struct ServiceDoor(Arc<dyn Services>);
-
-#[async_trait]
-impl DocsDoor for ServiceDoor {
-    async fn address(&self, namespace: &str, run: &str, ticket: &str) -> Option<SocketAddr> {
-        let live = match self.0.live().await {
-            Ok(live) => live,
-            Err(error) => {
-                warn!(%error, "the live docs servers cannot be listed");
-                return None;
-            }
-        };
-        let mut found = live.into_iter();
-        found
-            .find(|s| s.key.namespace == namespace && s.key.run == run && s.key.ticket.eq_ignore_ascii_case(ticket))
-            .map(|s| s.addr)
-    }
 }
 
 /// News of a server wake its endpoint, and the topologies of the tickets of which it says something else.

@@ -40,6 +40,7 @@ use crate::settings::ControllerArgs;
 use crate::tasks::Tasks;
 use crate::telemetry;
 use crate::ticket_topology::crd::TicketTopology;
+use crate::web::docs::DeepLinks;
 use crate::web::health::{self, Health, Readiness};
 
 /// How often numbers that nobody pushes are brought up to date.
@@ -59,6 +60,7 @@ struct Ground {
     housekeeping_metrics: HousekeepingMetrics,
     federation_metrics: FederationMetrics,
     readiness: Readiness,
+    links: DeepLinks,
     mark: watch::Sender<Option<String>>,
 }
 
@@ -82,6 +84,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         housekeeping_metrics: HousekeepingMetrics::default(),
         federation_metrics: FederationMetrics::default(),
         readiness: Readiness::default(),
+        links: DeepLinks::default(),
         mark,
     };
     let mut tasks = Tasks::new(ground.stop.clone());
@@ -228,14 +231,14 @@ async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> 
     let listener = listener.with_context(|| format!("failed to listen on --http-listen {}", args.http_listen))?;
     let address = listener.local_addr()?;
     std::fs::write(args.data_dir.join("http.addr"), address.to_string()).context("failed to write http.addr")?;
-    info!(%address, "serving /livez, /readyz and /metrics");
+    info!(%address, "serving /livez, /readyz, /metrics and /docs/");
     let health = Health {
         readiness: ground.readiness.clone(),
         registry: Arc::new(registry),
     };
-    let stop = ground.stop.clone();
+    let (links, stop) = (ground.links.routes(), ground.stop.clone());
     tasks.spawn("http", async move {
-        if let Err(error) = health::serve(listener, health, stop.cancelled_owned()).await {
+        if let Err(error) = health::serve(listener, health, links, stop.cancelled_owned()).await {
             warn!(%error, "the HTTP server failed");
         }
     });

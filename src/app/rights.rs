@@ -37,9 +37,15 @@ const WORK: [(&str, &str, &[&str]); 7] = [
 /// What it does in the namespace of its Lease.
 const LEASE: [(&str, &str, &[&str]); 1] = [("coordination.k8s.io", "leases", &["get", "create", "update"])];
 
+/// What it asks of the cluster about those who read documents through it.
+const CLUSTER: [(&str, &str, &[&str]); 2] = [
+    ("authentication.k8s.io", "tokenreviews", &["create"]),
+    ("authorization.k8s.io", "subjectaccessreviews", &["create"]),
+];
+
 fn rights(namespace: Option<&str>, lease: &str) -> Vec<Right> {
     let mut all = Vec::new();
-    for (granted, within) in [(&WORK[..], namespace), (&LEASE[..], Some(lease))] {
+    for (granted, within) in [(&WORK[..], namespace), (&LEASE[..], Some(lease)), (&CLUSTER[..], None)] {
         for &(group, resource, verbs) in granted {
             for &verb in verbs {
                 all.push(Right {

@@ -131,13 +131,14 @@ fn faces(address: IpAddr) -> impl Iterator<Item = IpAddr> {
 
 /// The IPv4 address that a translator or tunnel would connect to.
 fn inner_address(six: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = six.segments();
-    let last = Ipv4Addr::from((u32::from(g) << 16) | u32::from(h));
-    match (a, b, c, d, e, f) {
-        (0x2002, ..) => Some(Ipv4Addr::from((u32::from(b) << 16) | u32::from(c))),
-        (0x2001, 0, ..) => Some(Ipv4Addr::from(!u32::from(last))),
-        (0x64, 0xff9b, ..) | (0, 0, 0, 0, 0xffff, 0) | (_, _, _, _, _, 0x5efe) => Some(last),
-        (0, 0, 0, 0, 0, 0) if u32::from(last) > 1 => Some(last),
+    let parts = six.segments();
+    let pair = |at: usize| (u32::from(parts[at]) << 16) | u32::from(parts[at + 1]);
+    let last = Ipv4Addr::from(pair(6));
+    match parts {
+        [0x2002, ..] => Some(Ipv4Addr::from(pair(1))),
+        [0x2001, 0, ..] => Some(Ipv4Addr::from(!pair(6))),
+        [0x64, 0xff9b, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [_, _, _, _, _, 0x5efe, ..] => Some(last),
+        [0, 0, 0, 0, 0, 0, ..] if pair(6) > 1 => Some(last),
         _ => None,
     }
 }

@@ -201,10 +201,27 @@ pub trait DocSource: Send + Sync {
     async fn refresh(&self, server: &DocServer, within: Duration) -> Result<Refreshed, DocSourceError>;
 }
 
+/// A live docs service of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveDocs {
+    pub address: SocketAddr,
+    /// Names this very process and its socket: as long as it is the same, nobody else had the port.
+    pub instance: String,
+}
+
 /// Where the live docs service of a workspace listens.
 #[async_trait]
 pub trait DocsDoor: Send + Sync {
     /// The address that the executor lists right now for that run's ticket (any case); `None` where there is no live
     /// service. Never an address out of anybody's spec.
     async fn address(&self, namespace: &str, run: &str, ticket: &str) -> Option<SocketAddr>;
+
+    /// The same, with what tells one process from the next at that address. Who cannot tell them apart names the address.
+    async fn live(&self, namespace: &str, run: &str, ticket: &str) -> Option<LiveDocs> {
+        let address = self.address(namespace, run, ticket).await?;
+        Some(LiveDocs {
+            address,
+            instance: address.to_string(),
+        })
+    }
 }

@@ -64,20 +64,22 @@ pub struct Health {
     pub registry: Arc<Registry>,
 }
 
-/// Serves until `stop` comes true.
+/// Serves these routes, and `more` beside them, until `stop` comes true.
 ///
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
     listener: TcpListener,
     health: Health,
+    more: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let routes = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(health);
+        .with_state(health)
+        .merge(more);
     axum::serve(listener, routes).with_graceful_shutdown(stop).await
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use metawsm::adapters::docmgr::{Docmgr, DocsLimits};
+use metawsm::adapters::docmgr::DocsLimits;
 use metawsm::ports::doc_source::{DocServer, DocSource as _, DocSourceCode, DocSourceError, TicketList};
 use metawsm::ports::secrets::Credential;
 use serde_json::{Value, json};
@@ -288,13 +288,9 @@ async fn a_duplicate_ticket_is_kept_twice_and_told() {
 
 #[tokio::test]
 async fn headers_without_end_are_cut() {
+    let many: &[u8] = "X-More: and more and more\r\n".repeat(1_000).leak().as_bytes();
     let start = b"HTTP/1.1 200 OK\r\n".to_vec();
-    let error = status_of(
-        start.clone(),
-        Then::Repeat(b"X-More: and more and more\r\n", Duration::ZERO),
-        PATIENCE,
-    )
-    .await;
+    let error = status_of(start.clone(), Then::Repeat(many, Duration::ZERO), PATIENCE).await;
     assert_eq!(error.code, DocSourceCode::TooLarge, "{error}");
     let endless: &[u8] = &[b'a'; 65_536];
     let error = status_of(

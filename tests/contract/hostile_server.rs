@@ -15,7 +15,6 @@ use url::Url;
 /// One request, as it came.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub method: String,
     pub url: Url,
     pub headers: BTreeMap<String, String>,
 }
@@ -153,10 +152,10 @@ async fn request(stream: &mut BufReader<TcpStream>) -> Option<Request> {
         }
     }
     let mut first = lines.first()?.split(' ');
-    let (method, target) = (first.next()?.to_owned(), first.next()?);
+    let target = first.nth(1)?;
     let url = Url::parse("http://x").unwrap().join(target).ok()?;
     let header =
         |line: &String| Some(line.split_once(": ")).map(|pair| pair.map(|(n, v)| (n.to_lowercase(), v.to_owned())));
     let headers = lines[1..].iter().filter_map(header).flatten().collect();
-    Some(Request { method, url, headers })
+    Some(Request { url, headers })
 }

@@ -44,6 +44,7 @@ mod status_first_sight;
 mod status_settled;
 mod status_suspend;
 mod story_canonical;
+mod story_deep_links;
 mod story_deletion;
 mod story_disk;
 mod story_docs_missing;

@@ -18,7 +18,7 @@ use url::form_urlencoded;
 use self::target::{Part, Target, target};
 use crate::ports::access::{Access, Verdict};
 use crate::ports::doc_pages::DocPages;
-use crate::ports::doc_source::{DocServer, DocSourceCode, DocSourceError, DocsDoor, Reach};
+use crate::ports::doc_source::{DocServer, DocSourceCode, DocSourceError, DocsDoor, LiveDocs, Reach};
 
 /// How long one request may take in all: what a person waits for.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -171,28 +171,37 @@ async fn answer(links: &DeepLinks, method: &Method, uri: &Uri, query: &str, head
             );
         }
     }
-    let Some(address) = shown.door.address(target.namespace, target.run, target.ticket).await else {
+    let live = || shown.door.live(target.namespace, target.run, target.ticket);
+    let Some(found) = live().await else {
         return Said::problem(StatusCode::NOT_FOUND, "No docs service runs for this workspace now.");
     };
-    let Ok(url) = format!("http://{address}").parse() else {
-        return Said::problem(StatusCode::BAD_GATEWAY, "The docs service has no usable address.");
-    };
-    let server = DocServer {
-        url,
-        credential: None,
-        reach: Reach::Live { address },
-    };
-    let said = read(shown.pages.as_ref(), &server, &target, query).await;
+    let said = read(shown.pages.as_ref(), &found, &target, query).await;
+    // A port that changed hands meanwhile may have been answered by anybody.
+    if live().await.as_ref() != Some(&found) {
+        return Said::problem(StatusCode::BAD_GATEWAY, "The docs service ended meanwhile; try again.");
+    }
     said.unwrap_or_else(|why| unread(&why))
 }
 
 /// What the documents' server has to say.
 async fn read(
     pages: &dyn DocPages,
-    server: &DocServer,
+    found: &LiveDocs,
     target: &Target<'_>,
     query: &str,
 ) -> Result<Said, DocSourceError> {
+    let address = found.address;
+    let Ok(url) = format!("http://{address}").parse() else {
+        return Ok(Said::problem(
+            StatusCode::BAD_GATEWAY,
+            "The docs service has no usable address.",
+        ));
+    };
+    let server = &DocServer {
+        url,
+        credential: None,
+        reach: Reach::Live { address },
+    };
     let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let none = |what: &str| Said::problem(StatusCode::NOT_FOUND, what);
     Ok(match target.part {
