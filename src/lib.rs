@@ -17,6 +17,7 @@ pub mod command_line;
 pub mod controller;
 pub mod crds;
 pub mod failpoint;
+pub mod forum_thread;
 pub mod housekeeping;
 pub mod kernel;
 pub mod ports;

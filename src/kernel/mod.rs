@@ -6,6 +6,7 @@ pub mod condition;
 pub mod envelope;
 pub mod event;
 pub mod journal;
+pub mod ladder;
 pub mod moment;
 pub mod outcome;
 pub mod plan;
