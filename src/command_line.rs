@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::adapters::sqlite::HistoryReader;
-use crate::cli::commands::{audit::AuditArgs, db::DbArgs};
+use crate::cli::commands::{audit::AuditArgs, db::DbArgs, policy::PolicyArgs};
 use crate::settings::ControllerArgs;
 use crate::steps::command::{StepArgs, SuperviseArgs, run_step, run_supervise};
 use crate::{app, crds};
@@ -28,6 +28,8 @@ enum Command {
     Audit(AuditArgs),
     /// Look after the database
     Db(DbArgs),
+    /// Look at a policy file
+    Policy(PolicyArgs),
     /// Write the CustomResourceDefinitions of this version
     Crd {
         /// Folder to write them into, a file each
@@ -54,6 +56,7 @@ impl Arguments {
             Command::Controller(args) => in_runtime(app::controller(*args)).map(|()| ExitCode::SUCCESS),
             Command::Audit(audit) => in_runtime(async { audit.run(&history(audit.database()).await?).await }),
             Command::Db(db) => in_runtime(async { db.run(&history(db.database()).await?).await }),
+            Command::Policy(policy) => policy.run(),
             Command::Crd { dir } => crds::write_to(&dir).map(|()| ExitCode::SUCCESS),
             Command::Step(step) => Ok(run_step(&step)),
             Command::Supervise(supervise) => Ok(run_supervise(&supervise)),

@@ -20,6 +20,7 @@ pub mod failpoint;
 pub mod forum_thread;
 pub mod housekeeping;
 pub mod kernel;
+pub mod policy;
 pub mod ports;
 pub mod relay;
 pub mod run;

@@ -46,7 +46,10 @@ impl ClockGuard {
     pub fn look(&mut self, wall: Moment, since_boot: Duration) -> Look {
         let (wall_then, boot_then) = *self.anchor.get_or_insert((wall, since_boot));
         let passed = i64::try_from(since_boot.saturating_sub(boot_then).as_millis()).unwrap_or(i64::MAX);
-        let by = wall.as_millis().saturating_sub(wall_then.as_millis()).saturating_sub(passed);
+        let by = wall
+            .as_millis()
+            .saturating_sub(wall_then.as_millis())
+            .saturating_sub(passed);
         let jumped = u128::from(by.unsigned_abs()) > JUMP.as_millis();
         if jumped {
             self.held = Some((since_boot + HOLD, by / 1000));
@@ -81,13 +84,26 @@ mod tests {
     fn a_jump_of_a_day_holds_for_one_minute_and_is_found_once() {
         for day in [DAY, -DAY] {
             let mut guard = ClockGuard::default();
-            assert_eq!(guard.look(wall(0), boot(0)), Look { hold: None, jumped: false });
+            assert_eq!(
+                guard.look(wall(0), boot(0)),
+                Look {
+                    hold: None,
+                    jumped: false
+                }
+            );
             let found = guard.look(wall(10 + day), boot(10));
             assert!(found.jumped);
             assert_eq!(found.hold.unwrap().by_seconds, day);
             let after = guard.look(wall(69 + day), boot(69));
-            assert_eq!((after.jumped, after.hold.unwrap().left), (false, Duration::from_secs(1)));
-            assert_eq!(guard.look(wall(70 + day), boot(70)).hold, None, "then the wall clock is believed");
+            assert_eq!(
+                (after.jumped, after.hold.unwrap().left),
+                (false, Duration::from_secs(1))
+            );
+            assert_eq!(
+                guard.look(wall(70 + day), boot(70)).hold,
+                None,
+                "then the wall clock is believed"
+            );
         }
     }
 
@@ -118,6 +134,9 @@ mod tests {
     fn a_machine_that_slept_is_no_jump() {
         let mut guard = ClockGuard::default();
         guard.look(wall(0), boot(0));
-        assert!(!guard.look(wall(DAY), boot(86_400)).jumped, "the clock since the start counts sleep too");
+        assert!(
+            !guard.look(wall(DAY), boot(86_400)).jumped,
+            "the clock since the start counts sleep too"
+        );
     }
 }

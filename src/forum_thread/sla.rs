@@ -54,7 +54,10 @@ impl Entry<'_> {
         let height = self.ladder.height();
         let rungs = self.fired + 1..=reached.min(height);
         let newest_repeat = (reached > height).then_some(reached);
-        rungs.chain(newest_repeat).filter_map(|level| self.escalation(level, now)).collect()
+        rungs
+            .chain(newest_repeat)
+            .filter_map(|level| self.escalation(level, now))
+            .collect()
     }
 
     fn escalation(&self, level: u32, now: Moment) -> Option<Escalation> {

@@ -123,7 +123,11 @@ mod tests {
             (seconds(&[5, 5]), None, LadderProblem::NotRising(2)),
             (seconds(&[5, 9, 7]), None, LadderProblem::NotRising(3)),
             (seconds(&[5, 86_400 * 366]), None, LadderProblem::OutOfBounds(2)),
-            ((1..=11).map(Duration::from_secs).collect(), None, LadderProblem::TooMany(11)),
+            (
+                (1..=11).map(Duration::from_secs).collect(),
+                None,
+                LadderProblem::TooMany(11),
+            ),
             (vec![], Some(Duration::from_secs(1)), LadderProblem::NothingToRepeat),
             (seconds(&[5]), Some(Duration::ZERO), LadderProblem::RepeatOutOfBounds),
         ];

@@ -7,6 +7,7 @@ pub mod envelope;
 pub mod event;
 pub mod journal;
 pub mod ladder;
+pub mod length;
 pub mod moment;
 pub mod outcome;
 pub mod plan;

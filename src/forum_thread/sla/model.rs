@@ -53,7 +53,10 @@ impl Simulation {
         }
         let newest = self.rang.iter().rposition(|(_, _, again)| *again);
         let told = std::mem::take(&mut self.rang);
-        let kept = told.iter().enumerate().filter(|(place, (_, _, again))| !again || Some(*place) == newest);
+        let kept = told
+            .iter()
+            .enumerate()
+            .filter(|(place, (_, _, again))| !again || Some(*place) == newest);
         kept.map(|(_, (level, second, _))| (*level, *second)).collect()
     }
 
@@ -61,6 +64,8 @@ impl Simulation {
     pub fn next(&self) -> Option<i64> {
         let horizon = self.rungs.last()? + self.every.unwrap_or(0);
         let soon = self.lived + 1..=self.lived.max(horizon) + self.every.unwrap_or(0);
-        soon.into_iter().find(|second| self.rings_at(*second).is_some()).map(|second| self.since + second)
+        soon.into_iter()
+            .find(|second| self.rings_at(*second).is_some())
+            .map(|second| self.since + second)
     }
 }
