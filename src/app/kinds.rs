@@ -144,6 +144,7 @@ fn start_kind<K: Kind>(
         args.namespace.clone(),
         feed.writer,
         cx.shared.caches.clone(),
+        K::prune,
         tap,
     );
     let stop = ground.stop.clone();

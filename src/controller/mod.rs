@@ -22,3 +22,4 @@ pub mod schema;
 pub mod status;
 mod undecodable;
 pub mod vanished;
+mod whole;

@@ -24,6 +24,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use self::failure::words;
 use self::identity::FileIdentity;
 use self::writer::{Answer, Change, Command, Writer};
+use crate::kernel::journal::JournalEntry;
 use crate::ports::clock::Clock;
 use crate::ports::journal::{Journal, JournalError, Record, Recorded, Vanished};
 use crate::ports::outbox::{LogIdentity, LogState, Outbox, OutboxRow, StreamPosition, WindowEvent};
@@ -117,6 +118,10 @@ impl HistoryReader {
 impl Journal for History {
     async fn record(&self, record: Record) -> Result<Recorded, JournalError> {
         self.ask(|answer| Command::Record(Box::new(record), answer)).await
+    }
+
+    async fn holds(&self, uid: &str, entry: &JournalEntry) -> Result<bool, JournalError> {
+        read::holds(&self.readers.pool, uid, entry.seq, &entry.hash(uid)).await
     }
 
     async fn vanished(
