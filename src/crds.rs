@@ -8,6 +8,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::Value;
 
+use crate::forum_thread::crd::ForumThread;
 use crate::run::crd::Run;
 use crate::ticket_topology::crd::TicketTopology;
 
@@ -16,7 +17,7 @@ use crate::ticket_topology::crd::TicketTopology;
 /// # Errors
 /// When a definition cannot be written as YAML.
 pub fn all() -> anyhow::Result<Vec<(String, String)>> {
-    [Run::crd(), TicketTopology::crd()]
+    [Run::crd(), TicketTopology::crd(), ForumThread::crd()]
         .into_iter()
         .map(|crd| render(&crd))
         .collect()

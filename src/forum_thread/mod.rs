@@ -1,4 +1,7 @@
 //! The ForumThread kind: a question, who has to answer it, and by when.
 
 pub mod clock_guard;
+pub mod crd;
+pub mod rules;
 pub mod sla;
+pub mod status;
