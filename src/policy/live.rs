@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub struct InForce {
     pub policy: Arc<Policy>,
+    /// A hash of the text that it was read from; `None` where there is no file.
+    pub revision: Option<String>,
     /// Why the file is not what holds; `None` where it is.
     pub problem: Option<String>,
 }
@@ -61,14 +63,19 @@ impl LivePolicy {
         };
         let text = contents(&path);
         if let Err(problem) = live.judge(text) {
-            let kept = contents(&live.last_good).ok().and_then(|text| read(&text).ok());
-            let kept = kept.with_context(|| {
+            let kept = contents(&live.last_good)
+                .ok()
+                .and_then(|text| Some((read(&text).ok()?, sha256(&text))));
+            let (kept, revision) = kept.with_context(|| {
                 format!(
                     "{problem}; correct it ('metawsm policy check {}') or start without --policy",
                     path.display()
                 )
             })?;
-            live.in_force.send_modify(|now| now.policy = Arc::new(kept));
+            live.in_force.send_modify(|now| {
+                now.policy = Arc::new(kept);
+                now.revision = Some(revision);
+            });
         }
         Ok(live)
     }
@@ -138,6 +145,7 @@ impl LivePolicy {
                 info!(file = shown, "policy taken");
                 self.in_force.send_replace(InForce {
                     policy: Arc::new(policy),
+                    revision: text.as_deref().ok().map(sha256),
                     problem: None,
                 });
                 Ok(())
