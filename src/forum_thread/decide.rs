@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use kube::ResourceExt as _;
+
 use super::crd::{ForumThreadStatus, ThreadState};
 use super::draft::Draft;
 use super::events::{self, DELETED};
@@ -55,8 +57,8 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<ForumThreadStatus, Effec
     } else {
         next = Next::After(Duration::from_millis(100));
     }
-    draft.status.last_handled_request = requested(thread.metadata.annotations.as_ref().unwrap_or(&Default::default()))
-        .or(draft.status.last_handled_request);
+    let asked = requested(thread.annotations());
+    draft.status.last_handled_request = asked.or(draft.status.last_handled_request);
     summary::describe(&mut draft, observed, now);
     let reason = draft.reason;
     Plan {

@@ -100,7 +100,10 @@ pub fn changed(what: &Changed, by: By<'_>, since: Moment, waiting_on: WaitingOn,
             (STATE_CHANGED, facts)
         }
         Changed::Priority(from, to) => (PRIORITY_CHANGED, json!({ "from": from, "to": to })),
-        Changed::Assignee(from, to) => (ASSIGNED, json!({ "from": party(from), "to": party(to) })),
+        Changed::Assignee(from, to) => (
+            ASSIGNED,
+            json!({ "from": party(from.as_ref()), "to": party(to.as_ref()) }),
+        ),
     };
     let (author, cause) = match by {
         By::Line(line) => {
@@ -116,8 +119,8 @@ pub fn changed(what: &Changed, by: By<'_>, since: Moment, waiting_on: WaitingOn,
     by_somebody(kind, author, cause, facts)
 }
 
-fn party(assignee: &Option<Assignee>) -> Value {
-    assignee.as_ref().map_or(Value::Null, |a| json!(a))
+fn party(assignee: Option<&Assignee>) -> Value {
+    assignee.map_or(Value::Null, |a| json!(a))
 }
 
 /// The thread was closed by the change just recorded.

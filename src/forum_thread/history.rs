@@ -157,7 +157,7 @@ fn meaning(line: &Change) -> Option<Changed> {
     Some(match line.field {
         ChangedField::State => Changed::State(word(&line.from)?, word(&line.to)?),
         ChangedField::Priority => Changed::Priority(word(&line.from)?, word(&line.to)?),
-        ChangedField::Assignee => Changed::Assignee(assignee(&line.from)?, assignee(&line.to)?),
+        ChangedField::Assignee => Changed::Assignee(assignee(&line.from).ok()?, assignee(&line.to).ok()?),
     })
 }
 
@@ -166,13 +166,13 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
 }
 
 /// `<type>/<name>`, or nothing for nobody.
-fn assignee(text: &str) -> Option<Option<Assignee>> {
+fn assignee(text: &str) -> Result<Option<Assignee>, serde_json::Error> {
     if text.is_empty() {
-        return Some(None);
+        return Ok(None);
     }
-    let (kind, name) = text.split_once('/')?;
-    Some(Some(Assignee {
-        kind: word(kind)?,
+    let (kind, name) = text.split_once('/').unwrap_or_default();
+    Ok(Some(Assignee {
+        kind: serde_json::from_value(kind.into())?,
         name: name.to_owned(),
     }))
 }

@@ -6,14 +6,6 @@ use crate::kernel::ladder::Ladder;
 use crate::kernel::length::{length, written};
 use crate::policy::{ByPriority, SlaPolicy};
 
-/// Whether the clock runs in a state.
-pub fn runs_in(state: ThreadState) -> bool {
-    match state {
-        ThreadState::New | ThreadState::WaitingHuman => true,
-        ThreadState::Triaged | ThreadState::WaitingOperator | ThreadState::Answered | ThreadState::Closed => false,
-    }
-}
-
 /// What the policy says now for a state that is entered with this priority; nothing where no clock runs.
 pub fn taken(policy: &SlaPolicy, revision: Option<&str>, state: ThreadState, priority: Priority) -> SlaSnapshot {
     let by = match state {
@@ -80,7 +72,6 @@ mod tests {
             ThreadState::Closed,
             ThreadState::WaitingOperator,
         ] {
-            assert!(!runs_in(state));
             let taken = taken(&SlaPolicy::default(), None, state, Priority::High);
             assert_eq!(ladder(&taken), Ladder::default());
         }

@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::super::crd::{Priority, ThreadState};
 use super::super::sla::model::Simulation;
-use super::super::snapshot;
 use super::world::{BORN, Cut, World, at, policy};
 use crate::kernel::ladder::Ladder;
 
@@ -38,7 +37,7 @@ fn state() -> impl Strategy<Value = ThreadState> {
 
 fn act(database: bool) -> impl Strategy<Value = Act> {
     let priority = prop_oneof![Just(Priority::Low), Just(Priority::Urgent), Just(Priority::Normal)];
-    let works = if database { 1 } else { 0 };
+    let works = u32::from(database);
     prop_oneof![
         4 => Just(Act::Post),
         5 => state().prop_map(Act::State),
@@ -78,7 +77,8 @@ impl Notebook {
                 owned.min(world.now).max(self.last_since)
             };
             let none = Ladder::default();
-            let ladder = if snapshot::runs_in(state) { ladder } else { &none };
+            let runs = matches!(state, ThreadState::New | ThreadState::WaitingHuman);
+            let ladder = if runs { ladder } else { &none };
             self.clock = Some((entry, Simulation::new(ladder, since)));
             self.last_since = since;
         }

@@ -4,6 +4,7 @@
 pub mod cluster;
 pub mod controller;
 pub mod files;
+pub mod forum;
 pub mod history;
 pub mod kstatus;
 pub mod leftovers;

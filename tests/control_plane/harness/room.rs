@@ -54,7 +54,11 @@ impl Room {
         if begins {
             return made;
         }
-        let change = if state == "Answered" { answering("a-1", "Answered") } else { to_state(state) };
+        let change = if state == "Answered" {
+            answering("a-1", "Answered")
+        } else {
+            to_state(state)
+        };
         let moved = self.human.patch(name, change).await;
         moved.unwrap_or_else(|e| panic!("{name} does not become {state}: {e:?}"))
     }
@@ -64,7 +68,10 @@ impl Room {
 async fn until_heeded(room: &Room) {
     let statuses = json!([{"apiGroups": ["metawsm.dev"], "resources": ["forumthreads/status"], "verbs": ["patch"]}]);
     let writer = Person::with_rules(&room.cluster, "status-writer", statuses).await;
-    room.agent.create(&thread("heeded", json!({ "state": "WaitingHuman" }))).await.unwrap();
+    room.agent
+        .create(&thread("heeded", json!({ "state": "WaitingHuman" })))
+        .await
+        .unwrap();
     let refused = |said: Said, by: &str| said.is_err_and(|(_, words)| words.contains(by));
     eventually("the policies are heeded", async || {
         let probe = format!("probe-{}", uuid::Uuid::new_v4().simple());
@@ -72,7 +79,10 @@ async fn until_heeded(room: &Room) {
         let filled = made["spec"]["posts"][0]["author"]["name"] == *room.agent.name;
         let forged = json!({"metadata": {"annotations": {"metawsm.dev/speaks-for": "Human/ada"}}});
         let named = refused(room.agent.merge(&probe, forged).await, "authors.forum.metawsm.dev");
-        let moved = room.agent.merge("heeded", json!({"metadata": {"labels": {"a": probe}}, "spec": {"state": "Closed"}}));
+        let moved = room.agent.merge(
+            "heeded",
+            json!({"metadata": {"labels": {"a": probe}}, "spec": {"state": "Closed"}}),
+        );
         let gated = refused(moved.await, "gate.forum.metawsm.dev");
         let written = writer.merge_status("heeded", json!({ "postCount": 7 })).await;
         (filled && named && gated && refused(written, "status.metawsm.dev")).then_some(())
@@ -113,7 +123,10 @@ pub fn answering(id: &str, state: &str) -> Value {
 
 /// A JSON patch that asks again and moves the state.
 pub fn asking_again(id: &str, state: &str) -> Value {
-    both(post(json!({"id": id, "kind": "Question", "body": "And for tests?"})), to_state(state))
+    both(
+        post(json!({"id": id, "kind": "Question", "body": "And for tests?"})),
+        to_state(state),
+    )
 }
 
 /// Two JSON patches in one.
@@ -128,7 +141,12 @@ pub fn lines(thread: &Value) -> Vec<String> {
     let all = thread["spec"]["changes"].as_array().cloned().unwrap_or_default();
     let line = |c: &Value| {
         let (from, to) = (text(&c["from"]), text(&c["to"]));
-        format!("{}/{}: {} {from} -> {to}", text(&c["actor"]["type"]), text(&c["actor"]["name"]), text(&c["field"]))
+        format!(
+            "{}/{}: {} {from} -> {to}",
+            text(&c["actor"]["type"]),
+            text(&c["actor"]["name"]),
+            text(&c["field"])
+        )
     };
     all.iter().map(line).collect()
 }
