@@ -71,12 +71,9 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
     };
     within(patience, "all are escalated", fired).await;
     let last = woken.elapsed();
-    let twice = column(
-        &controller.database(),
-        "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
-         GROUP BY subject, data ->> 'stateSince', data ->> 'level' HAVING count(*) > 1",
-    );
-    assert_eq!(twice.await, [] as [String; 0]);
+    let twice = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
+                 GROUP BY subject, data ->> 'stateSince', data ->> 'level' HAVING count(*) > 1";
+    assert_eq!(column(&controller.database(), twice).await, [] as [String; 0]);
     let early = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
                  AND julianday(occurred_at) < julianday(data ->> 'deadline')";
     assert_eq!(column(&controller.database(), early).await, [] as [String; 0]);
