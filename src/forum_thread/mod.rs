@@ -9,6 +9,7 @@
 //! the clock: in New and WaitingHuman a question that nobody answers is escalated, exactly once per level. It writes
 //! nothing but the status.
 
+pub mod attestation;
 pub mod audit;
 pub mod clock_guard;
 pub mod crd;
@@ -49,6 +50,7 @@ use crate::kernel::subject::Subject;
 use crate::policy::live::InForce;
 use crate::ports::clock::Clock;
 use crate::ports::journal::Mirror;
+use attestation::Attestation;
 use clock_guard::ClockGuard;
 use crd::{ForumThread, ForumThreadStatus};
 use metrics::ForumMetrics;
@@ -57,8 +59,8 @@ use metrics::ForumMetrics;
 #[derive(Clone)]
 pub struct ThreadKind {
     pub policy: watch::Receiver<InForce>,
-    /// Whether the API server stamps who writes.
-    pub attesting: watch::Receiver<bool>,
+    /// Whether the API server vouches for who writes.
+    pub attestation: watch::Receiver<Attestation>,
     pub clock: Arc<dyn Clock>,
     /// The time since the machine's start, sleep included; it never jumps.
     pub since_boot: fn() -> Duration,
