@@ -1,5 +1,6 @@
 //! The ForumThread kind: a question, who has to answer it, and by when.
 
+pub mod attestation;
 pub mod clock_guard;
 pub mod crd;
 pub mod rules;

@@ -2,7 +2,10 @@
 
 use crate::admission::{Base, Case};
 use crate::schemas::{Rule, rules};
-use crate::{admit_run_immutable, admit_run_names, admit_run_repos, admit_run_rules, admit_thread, admit_thread_posts, admit_topology};
+use crate::{
+    admit_run_immutable, admit_run_names, admit_run_repos, admit_run_rules, admit_thread, admit_thread_posts,
+    admit_topology,
+};
 
 fn all_cases() -> Vec<Case> {
     [

@@ -33,8 +33,18 @@ const CHANGE_STAYS: About = About(Thread, ".spec.changes[]", "a line of changes 
 
 /// What no terminal should be sent, and no title may hold.
 pub const HOSTILE: [&str; 12] = [
-    "a\nb", "a\tb", "a\rb", "bell\u{7}", "\u{1b}[31mred", "\u{1b}]0;t\u{7}", "a\u{7f}", "\u{9b}31m", "a\u{202e}b", "a\u{2066}b",
-    "a\u{200f}b", "a\u{61c}b",
+    "a\nb",
+    "a\tb",
+    "a\rb",
+    "bell\u{7}",
+    "\u{1b}[31mred",
+    "\u{1b}]0;t\u{7}",
+    "a\u{7f}",
+    "\u{9b}31m",
+    "a\u{202e}b",
+    "a\u{2066}b",
+    "a\u{200f}b",
+    "a\u{61c}b",
 ];
 
 pub fn cases() -> Vec<Case> {
@@ -91,8 +101,12 @@ fn states() -> Vec<Case> {
         BEGINNING.refuses(begins("Closed")),
         BEGINNING.refuses(both_at_once("Answered")),
         CLOSED.takes_change(json!({}), to_state("Closed")),
-        CLOSED.refuses_change(json!({}), set("priority", &json!("Low"))).after(to_state("Closed")),
-        CLOSED.refuses_change(json!({}), comment("c-1")).after(to_state("Closed")),
+        CLOSED
+            .refuses_change(json!({}), set("priority", &json!("Low")))
+            .after(to_state("Closed")),
+        CLOSED
+            .refuses_change(json!({}), comment("c-1"))
+            .after(to_state("Closed")),
         ANSWER_ENDS.takes_change(json!({}), answering("a-1", "Answered")),
         ANSWER_ENDS.takes_change(json!({}), answering("a-1", "Closed")),
         ANSWER_ENDS.refuses_change(json!({}), answering("a-1", "Triaged")),
@@ -104,8 +118,12 @@ fn states() -> Vec<Case> {
         ANSWERED.refuses_change(json!({}), both(comment("c-1"), to_state("Answered"))),
         ANSWERED.refuses_change(begins("WaitingHuman"), asking_again("q-2", "Answered")),
         WAITING.takes_change(json!({}), to_state("WaitingHuman")),
-        WAITING.takes_change(json!({}), asking_again("q-2", "WaitingHuman")).after(answering("a-1", "Answered")),
-        WAITING.refuses_change(json!({}), to_state("WaitingHuman")).after(answering("a-1", "Answered")),
+        WAITING
+            .takes_change(json!({}), asking_again("q-2", "WaitingHuman"))
+            .after(answering("a-1", "Answered")),
+        WAITING
+            .refuses_change(json!({}), to_state("WaitingHuman"))
+            .after(answering("a-1", "Answered")),
         WAITING
             .refuses_change(json!({}), both(comment("c-1"), to_state("WaitingOperator")))
             .after(answering("a-1", "Answered")),
@@ -118,7 +136,12 @@ fn lines_of_text() -> Vec<Case> {
         CHOICES_DIFFER.refuses(spec(json!({"choices": ["a", "a"]}))),
         CHOICES_DIFFER.refuses(spec(json!({"choices": ["a", "b", "b"]}))),
     ];
-    for good in ["Which port?", "ä ✓ 🦀 👩‍👩‍👧 日本語 العربية", "$(id); `rm` \\x1b <b>", "a\u{a0}b"] {
+    for good in [
+        "Which port?",
+        "ä ✓ 🦀 👩‍👩‍👧 日本語 العربية",
+        "$(id); `rm` \\x1b <b>",
+        "a\u{a0}b",
+    ] {
         cases.push(TITLE.takes(spec(json!({ "title": good }))));
         cases.push(CHOICE_LINES.takes(spec(json!({ "choices": [good] }))));
         cases.push(ASSIGNEE.takes(spec(json!({"assignee": {"type": "Human", "name": good}}))));
@@ -158,16 +181,26 @@ fn changes() -> Vec<Case> {
     vec![
         CHANGES_STAY.takes_change(json!({}), low()).after(high()),
         CHANGES_STAY.refuses_change(json!({}), remove("changes")).after(high()),
-        CHANGES_STAY.refuses_change(json!({}), both(remove("changes"), comment("c-1"))).after(high()),
+        CHANGES_STAY
+            .refuses_change(json!({}), both(remove("changes"), comment("c-1")))
+            .after(high()),
         CHANGES_COUNT.takes_change(json!({}), high()),
         CHANGES_COUNT.refuses(spec(json!({"changes": [line(2)]}))),
         CHANGES_COUNT.refuses(spec(json!({"changes": [line(1), line(3)]}))),
         CHANGES_APPEND.takes_change(json!({}), low()).after(high()),
-        CHANGES_APPEND.refuses_change(json!({}), set("changes", &json!([]))).after(high()),
-        CHANGES_APPEND.refuses_change(json!({}), set("changes", &json!([line(7)]))).after(high()),
+        CHANGES_APPEND
+            .refuses_change(json!({}), set("changes", &json!([])))
+            .after(high()),
+        CHANGES_APPEND
+            .refuses_change(json!({}), set("changes", &json!([line(7)])))
+            .after(high()),
         CHANGE_STAYS.takes_change(json!({}), low()).after(high()),
-        CHANGE_STAYS.refuses_change(json!({}), rewrite("actor/name", json!("mallory"))).after(high()),
-        CHANGE_STAYS.refuses_change(json!({}), rewrite("to", json!("Urgent"))).after(high()),
+        CHANGE_STAYS
+            .refuses_change(json!({}), rewrite("actor/name", json!("mallory")))
+            .after(high()),
+        CHANGE_STAYS
+            .refuses_change(json!({}), rewrite("to", json!("Urgent")))
+            .after(high()),
     ]
 }
 

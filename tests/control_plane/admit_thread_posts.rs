@@ -54,8 +54,14 @@ fn order() -> Vec<Case> {
         APPEND.takes_change(json!({}), comment("c-1")),
         APPEND.refuses_change(two.clone(), remove(0)),
         APPEND.refuses_change(two.clone(), remove(1)),
-        APPEND.refuses_change(two.clone(), json!([{"op": "move", "from": "/spec/posts/1", "path": "/spec/posts/0"}])),
-        APPEND.refuses_change(two.clone(), json!([{"op": "add", "path": "/spec/posts/0", "value": question("q-3", "c")}])),
+        APPEND.refuses_change(
+            two.clone(),
+            json!([{"op": "move", "from": "/spec/posts/1", "path": "/spec/posts/0"}]),
+        ),
+        APPEND.refuses_change(
+            two.clone(),
+            json!([{"op": "add", "path": "/spec/posts/0", "value": question("q-3", "c")}]),
+        ),
         APPEND.refuses_change(two.clone(), posts(&[question("q-1", "a")])),
         POST_STAYS.takes_change(two.clone(), comment("c-1")),
         POST_STAYS.refuses_change(two.clone(), replace("/1/body", json!("c"))),
@@ -65,7 +71,10 @@ fn order() -> Vec<Case> {
         POST_STAYS.refuses_change(two.clone(), json!([{"op": "remove", "path": "/spec/posts/0/author"}])),
         FIRST.takes(two),
         FIRST.refuses(posts(&[json!({"id": "c-1", "kind": "Comment", "body": "a"})])),
-        FIRST.refuses(posts(&[json!({"id": "d-1", "kind": "Draft", "body": "a"}), question("q-1", "b")])),
+        FIRST.refuses(posts(&[
+            json!({"id": "d-1", "kind": "Draft", "body": "a"}),
+            question("q-1", "b"),
+        ])),
     ]
 }
 
@@ -79,12 +88,18 @@ fn replies() -> Vec<Case> {
         }
         both(post(answer), to_state("Answered"))
     };
-    let said = posts(&[question("q-1", "a"), json!({"id": "c-0", "kind": "Comment", "body": "b"})]);
+    let said = posts(&[
+        question("q-1", "a"),
+        json!({"id": "c-0", "kind": "Comment", "body": "b"}),
+    ]);
     vec![
         REPLY.takes_change(json!({}), reply("q-1")),
         REPLY.refuses_change(json!({}), reply("q-2")),
         REPLY.refuses_change(json!({}), reply("c-1")),
-        REPLY.refuses(posts(&[json!({"id": "q-1", "kind": "Question", "body": "a", "inReplyTo": "q-2"}), question("q-2", "b")])),
+        REPLY.refuses(posts(&[
+            json!({"id": "q-1", "kind": "Question", "body": "a", "inReplyTo": "q-2"}),
+            question("q-2", "b"),
+        ])),
         ANSWERS.takes_change(json!({}), answer(&json!("q-1"))),
         ANSWERS.refuses_change(json!({}), answer(&Value::Null)),
         ANSWERS.refuses_change(said.clone(), answer(&json!("c-0"))),
@@ -93,7 +108,13 @@ fn replies() -> Vec<Case> {
 }
 
 fn sizes() -> Vec<Case> {
-    let numbered = |count: usize, body: &str| posts(&(0..count).map(|n| question(&format!("q-{n}"), body)).collect::<Vec<_>>());
+    let numbered = |count: usize, body: &str| {
+        posts(
+            &(0..count)
+                .map(|n| question(&format!("q-{n}"), body))
+                .collect::<Vec<_>>(),
+        )
+    };
     let kib = |count: usize| "a".repeat(count * 1024);
     vec![
         FIT.takes(numbered(64, "a")),
@@ -115,18 +136,23 @@ fn texts() -> Vec<Case> {
     let body = |text: &str| posts(&[question("q-1", text)]);
     let id = |id: &str| posts(&[question(id, "a")]);
     let line = |rest: Value| {
-        let mut line = json!({"num": 1, "actor": {"type": "Human", "name": "admin"}, "field": "State", "from": "a", "to": "b"});
+        let mut line =
+            json!({"num": 1, "actor": {"type": "Human", "name": "admin"}, "field": "State", "from": "a", "to": "b"});
         crate::harness::manifests::merge(&mut line, rest);
         spec(json!({ "changes": [line] }))
     };
     let via = |name: &str| {
-        posts(&[json!({"id": "q-1", "kind": "Question", "body": "a", "author": {"type": "Human", "name": "admin", "via": name}})])
+        posts(&[
+            json!({"id": "q-1", "kind": "Question", "body": "a", "author": {"type": "Human", "name": "admin", "via": name}}),
+        ])
     };
     let mut cases = vec![
         ID.takes(id("3f2c0e9a-7c0b-4a52-9f6e-1d2b3c4d5e6f")),
         ID.takes(id("Q_1.a")),
         BODY.takes(body("Two lines\nand a\ttab")),
-        BODY.takes(body("<script>alert(1)</script> $(id) `rm -rf` \\x1b[31m %s {{ }} '; DROP TABLE")),
+        BODY.takes(body(
+            "<script>alert(1)</script> $(id) `rm -rf` \\x1b[31m %s {{ }} '; DROP TABLE",
+        )),
     ];
     let for_ada = json!({"metawsm.dev/speaks-for": "Operator/ada", "metawsm.dev/command": "c-1"});
     let high = json!({"op": "add", "path": "/spec/priority", "value": "High"});
@@ -134,7 +160,12 @@ fn texts() -> Vec<Case> {
     cases.extend([ACTOR, VIA, COMMAND].map(|rule| rule.takes_change(json!({}), command.clone())));
     cases.push(AUTHOR_VIA.takes(json!({"metadata": {"annotations": for_ada}})));
     cases.extend(["-a", "a-", "a/b", "a b", "..", "a\nb", "ä", "a\u{202e}b"].map(|bad| ID.refuses(id(bad))));
-    cases.extend(HOSTILE.iter().filter(|t| !["a\nb", "a\tb"].contains(*t)).map(|bad| BODY.refuses(body(bad))));
+    cases.extend(
+        HOSTILE
+            .iter()
+            .filter(|t| !["a\nb", "a\tb"].contains(*t))
+            .map(|bad| BODY.refuses(body(bad))),
+    );
     for bad in HOSTILE {
         cases.push(ACTOR.refuses(line(json!({"actor": {"name": bad}}))));
         cases.push(VIA.refuses(line(json!({"actor": {"via": bad}}))));
@@ -147,7 +178,10 @@ fn texts() -> Vec<Case> {
 fn choices() -> Vec<Case> {
     let offered = spec(json!({"choices": ["80", "8080"]}));
     let choose = |choice: &str| {
-        both(post(json!({"id": "a-1", "kind": "Answer", "body": "a", "inReplyTo": QUESTION, "choice": choice})), to_state("Answered"))
+        both(
+            post(json!({"id": "a-1", "kind": "Answer", "body": "a", "inReplyTo": QUESTION, "choice": choice})),
+            to_state("Answered"),
+        )
     };
     let comment = post(json!({"id": "c-1", "kind": "Comment", "body": "a", "choice": "80"}));
     vec![
@@ -168,16 +202,31 @@ async fn after_253_changes_only_closing_is_left_and_the_refusal_says_so() {
     let room = Room::new().await;
     room.agent.create(&thread("busy", json!({}))).await.unwrap();
     let urgency = |n: usize| if n.is_multiple_of(2) { "High" } else { "Low" };
-    let wish = |n: usize| json!({"spec": {"priority": urgency(n), "assignee": {"type": "Agent", "name": format!("a-{n}")}}});
+    let wish =
+        |n: usize| json!({"spec": {"priority": urgency(n), "assignee": {"type": "Agent", "name": format!("a-{n}")}}});
     for n in 0..126 {
         room.operator.merge("busy", wish(n)).await.unwrap();
     }
     let (_, words) = room.operator.merge("busy", wish(126)).await.unwrap_err();
-    assert!(words.contains("changes holds 253 lines") && words.contains("continuedFrom"), "{words}");
-    room.operator.merge("busy", json!({"spec": {"priority": "High"}})).await.expect("the last one of 253");
-    let (_, words) = room.operator.merge("busy", json!({"spec": {"priority": "Urgent"}})).await.unwrap_err();
+    assert!(
+        words.contains("changes holds 253 lines") && words.contains("continuedFrom"),
+        "{words}"
+    );
+    room.operator
+        .merge("busy", json!({"spec": {"priority": "High"}}))
+        .await
+        .expect("the last one of 253");
+    let (_, words) = room
+        .operator
+        .merge("busy", json!({"spec": {"priority": "Urgent"}}))
+        .await
+        .unwrap_err();
     assert!(words.contains("only closing is left"), "{words}");
     let closing = json!({"spec": {"state": "Closed", "priority": "Urgent", "assignee": {"name": "z"}}});
-    let closed = room.operator.merge("busy", closing).await.expect("closing fits, with all that goes with it");
+    let closed = room
+        .operator
+        .merge("busy", closing)
+        .await
+        .expect("closing fits, with all that goes with it");
     assert_eq!(lines(&closed).len(), 256);
 }

@@ -10,11 +10,21 @@ use serde_json::{Value, json};
 use crate::harness::people::{Person, Way};
 use crate::harness::room::{QUESTION, Room, both, thread};
 
-const STATES: [&str; 6] = ["New", "Triaged", "WaitingOperator", "WaitingHuman", "Answered", "Closed"];
+const STATES: [&str; 6] = [
+    "New",
+    "Triaged",
+    "WaitingOperator",
+    "WaitingHuman",
+    "Answered",
+    "Closed",
+];
 const NAMES: [&str; 4] = ["ada", "olga", "system:serviceaccount:x:agent", "metawsm"];
 
 fn number(variable: &str, otherwise: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|v| v.parse().ok()).unwrap_or(otherwise)
+    std::env::var(variable)
+        .ok()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(otherwise)
 }
 
 fn one(random: &mut StdRng, words: &[&'static str]) -> &'static str {
@@ -50,7 +60,9 @@ fn operation(random: &mut StdRng, step: u64) -> Value {
         12 => json!({"op": "replace", "path": format!("/spec/changes/{place}/actor/name"), "value": name}),
         13 => json!({"op": "add", "path": "/metadata/annotations/metawsm.dev~1actor", "value": name}),
         14 => json!({"op": "add", "path": "/metadata/annotations/metawsm.dev~1command", "value": format!("c-{step}")}),
-        _ => json!({"op": "add", "path": "/metadata/annotations/metawsm.dev~1speaks-for", "value": format!("Human/{name}")}),
+        _ => {
+            json!({"op": "add", "path": "/metadata/annotations/metawsm.dev~1speaks-for", "value": format!("Human/{name}")})
+        }
     }
 }
 
@@ -73,12 +85,22 @@ fn judge(before: &Value, after: &Value, person: &Person) -> Result<(), String> {
         }
     }
     let actor = |thread: &Value| thread["metadata"]["annotations"]["metawsm.dev/actor"].clone();
-    let expected = if before["spec"] == after["spec"] { actor(before) } else { json!(person.name) };
+    let expected = if before["spec"] == after["spec"] {
+        actor(before)
+    } else {
+        json!(person.name)
+    };
     if actor(after) != expected {
         return Err(format!("the actor is {} and should be {expected}", actor(after)));
     }
-    for (field, from, to) in [("State", &before["spec"]["state"], &after["spec"]["state"]), ("Priority", &before["spec"]["priority"], &after["spec"]["priority"])] {
-        let told = list(after, "changes")[list(before, "changes").len()..].iter().filter(|l| l["field"] == field).count();
+    for (field, from, to) in [
+        ("State", &before["spec"]["state"], &after["spec"]["state"]),
+        ("Priority", &before["spec"]["priority"], &after["spec"]["priority"]),
+    ] {
+        let told = list(after, "changes")[list(before, "changes").len()..]
+            .iter()
+            .filter(|l| l["field"] == field)
+            .count();
         if told != usize::from(from != to) {
             return Err(format!("{field} went from {from} to {to} and is told {told} times"));
         }
@@ -102,7 +124,11 @@ async fn no_edit_of_anybody_changes_an_author_or_actor_other_than_their_own() {
         if before.is_null() || before["spec"]["state"] == "Closed" || random.random_bool(0.03) {
             (name, threads) = (format!("random-{step}"), threads + 1);
             let state = one(&mut random, &["New", "WaitingHuman"]);
-            before = room.agent.create(&thread(&name, json!({ "state": state }))).await.unwrap();
+            before = room
+                .agent
+                .create(&thread(&name, json!({ "state": state })))
+                .await
+                .unwrap();
         }
         let person = *people.choose(&mut random).unwrap();
         let mut patch = json!([]);
@@ -114,10 +140,16 @@ async fn no_edit_of_anybody_changes_an_author_or_actor_other_than_their_own() {
         };
         taken += 1;
         if let Err(problem) = judge(&before, &after, person) {
-            panic!("{problem}\nseed {seed}, step {step}, {} wrote {patch}\nbefore {before:#}\nafter {after:#}", person.name);
+            panic!(
+                "{problem}\nseed {seed}, step {step}, {} wrote {patch}\nbefore {before:#}\nafter {after:#}",
+                person.name
+            );
         }
         before = after;
     }
     println!("seed {seed}: {taken} edits were taken, on {threads} threads");
-    assert!(taken > 20, "seed {seed}: only {taken} edits were taken: this shows little");
+    assert!(
+        taken > 20,
+        "seed {seed}: only {taken} edits were taken: this shows little"
+    );
 }

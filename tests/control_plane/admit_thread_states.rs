@@ -5,11 +5,21 @@ use serde_json::json;
 
 use crate::harness::room::{Room, answering, asking_again, thread, to_state};
 
-const STATES: [&str; 6] = ["New", "Triaged", "WaitingOperator", "WaitingHuman", "Answered", "Closed"];
+const STATES: [&str; 6] = [
+    "New",
+    "Triaged",
+    "WaitingOperator",
+    "WaitingHuman",
+    "Answered",
+    "Closed",
+];
 
 /// The table, as design 2.4 has it. Written again on purpose: a test that reads the rule would agree with any rule.
 const ALLOWED: [(&str, &[&str]); 6] = [
-    ("New", &["Triaged", "WaitingOperator", "WaitingHuman", "Answered", "Closed"]),
+    (
+        "New",
+        &["Triaged", "WaitingOperator", "WaitingHuman", "Answered", "Closed"],
+    ),
     ("Triaged", &["WaitingOperator", "WaitingHuman", "Answered", "Closed"]),
     ("WaitingOperator", &["Triaged", "WaitingHuman", "Answered", "Closed"]),
     ("WaitingHuman", &["Triaged", "WaitingOperator", "Answered", "Closed"]),
@@ -46,7 +56,10 @@ async fn every_transition_of_the_table_is_taken_and_every_other_is_refused() {
 async fn a_thread_begins_new_or_waiting_and_nowhere_else() {
     let room = Room::new().await;
     for state in STATES {
-        let said = room.human.create(&thread(&state.to_lowercase(), json!({ "state": state }))).await;
+        let said = room
+            .human
+            .create(&thread(&state.to_lowercase(), json!({ "state": state })))
+            .await;
         match state {
             "New" | "WaitingOperator" | "WaitingHuman" => assert_eq!(said.unwrap()["spec"]["state"], state),
             _ => assert!(said.unwrap_err().1.contains("a thread begins as"), "{state}"),
@@ -95,5 +108,8 @@ async fn of_a_closed_thread_nothing_at_all_can_be_changed() {
             assert!(words.contains("continuedFrom"), "the way out: {words}");
         }
     }
-    room.operator.delete("closed").await.expect("a closed thread can be removed once it is archived");
+    room.operator
+        .delete("closed")
+        .await
+        .expect("a closed thread can be removed once it is archived");
 }

@@ -52,7 +52,9 @@ pub fn rules(base: Base) -> Vec<Rule> {
         let list = part["x-kubernetes-validations"].as_array().cloned().unwrap_or_default();
         list.into_iter().map(move |r| Rule {
             path: path.clone(),
-            message: text(&r["message"]).or_else(|| text(&r["messageExpression"])).unwrap_or_default(),
+            message: text(&r["message"])
+                .or_else(|| text(&r["messageExpression"]))
+                .unwrap_or_default(),
             field: text(&r["fieldPath"]),
         })
     };

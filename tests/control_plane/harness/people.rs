@@ -73,11 +73,18 @@ impl Person {
     }
 
     fn threads(&self, rest: &str) -> String {
-        format!("/apis/metawsm.dev/v1alpha1/namespaces/{}/forumthreads{rest}", self.namespace)
+        format!(
+            "/apis/metawsm.dev/v1alpha1/namespaces/{}/forumthreads{rest}",
+            self.namespace
+        )
     }
 
     async fn ask(&self, method: Method, path: String, kind: &str, body: Vec<u8>) -> Said {
-        let request = Request::builder().method(method).uri(path).header("Content-Type", kind).body(body);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("Content-Type", kind)
+            .body(body);
         match self.client.request::<Value>(request.unwrap()).await {
             Ok(answer) => Ok(answer),
             Err(kube::Error::Api(status)) => Err((status.code, status.message)),
@@ -91,16 +98,29 @@ impl Person {
     }
 
     pub async fn get(&self, name: &str) -> Said {
-        self.ask(Method::GET, self.threads(&format!("/{name}")), "application/json", vec![]).await
+        self.ask(
+            Method::GET,
+            self.threads(&format!("/{name}")),
+            "application/json",
+            vec![],
+        )
+        .await
     }
 
     pub async fn delete(&self, name: &str) -> Said {
-        self.ask(Method::DELETE, self.threads(&format!("/{name}")), "application/json", vec![]).await
+        self.ask(
+            Method::DELETE,
+            self.threads(&format!("/{name}")),
+            "application/json",
+            vec![],
+        )
+        .await
     }
 
     /// Deletes all threads of the namespace in one request.
     pub async fn delete_all(&self) -> Said {
-        self.ask(Method::DELETE, self.threads(""), "application/json", vec![]).await
+        self.ask(Method::DELETE, self.threads(""), "application/json", vec![])
+            .await
     }
 
     /// A JSON patch of a thread.
@@ -117,7 +137,8 @@ impl Person {
     pub async fn merge_status(&self, name: &str, status: Value) -> Said {
         let body = json!({ "status": status }).to_string().into_bytes();
         let path = self.threads(&format!("/{name}/status"));
-        self.ask(Method::PATCH, path, "application/merge-patch+json", body).await
+        self.ask(Method::PATCH, path, "application/merge-patch+json", body)
+            .await
     }
 
     /// Changes a thread in that way; for [`Way::Apply`] and [`Way::Update`] `body` is the object.
@@ -125,11 +146,18 @@ impl Person {
         let path = self.threads(&format!("/{name}"));
         let bytes = body.to_string().into_bytes();
         match way {
-            Way::JsonPatch => self.ask(Method::PATCH, path, "application/json-patch+json", bytes).await,
-            Way::MergePatch => self.ask(Method::PATCH, path, "application/merge-patch+json", bytes).await,
+            Way::JsonPatch => {
+                self.ask(Method::PATCH, path, "application/json-patch+json", bytes)
+                    .await
+            }
+            Way::MergePatch => {
+                self.ask(Method::PATCH, path, "application/merge-patch+json", bytes)
+                    .await
+            }
             Way::Apply => {
                 let path = format!("{path}?fieldManager=somebody&force=true");
-                self.ask(Method::PATCH, path, "application/apply-patch+yaml", bytes).await
+                self.ask(Method::PATCH, path, "application/apply-patch+yaml", bytes)
+                    .await
             }
             Way::Update => self.ask(Method::PUT, path, "application/json", bytes).await,
         }
@@ -148,8 +176,17 @@ pub async fn grant(cluster: &Cluster, user: &str, kind: &str, role: &str) {
 }
 
 async fn make(cluster: &Cluster, resource: &str, object: &Value) {
-    let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/{resource}", cluster.namespace);
-    let request = Request::builder().method(Method::POST).uri(path).header("Content-Type", "application/json");
-    let made = cluster.client.request::<Value>(request.body(object.to_string().into_bytes()).unwrap()).await;
+    let path = format!(
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/{resource}",
+        cluster.namespace
+    );
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header("Content-Type", "application/json");
+    let made = cluster
+        .client
+        .request::<Value>(request.body(object.to_string().into_bytes()).unwrap())
+        .await;
     made.unwrap_or_else(|e| panic!("not made: {e}\n{object:#}"));
 }

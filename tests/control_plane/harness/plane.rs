@@ -62,9 +62,19 @@ impl Plane {
     pub async fn apply(&self, manifest: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(manifest);
         let mut command = Command::new(variable("METAWSM_TEST_KUBECTL"));
-        command.args(["apply", "-f"]).arg(path).env("KUBECONFIG", self.kubeconfig());
-        let done = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-        assert!(done.status.success(), "{manifest}: {}", String::from_utf8_lossy(&done.stderr));
+        command
+            .args(["apply", "-f"])
+            .arg(path)
+            .env("KUBECONFIG", self.kubeconfig());
+        let done = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{manifest}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 
     /// A story's ground on this plane.
