@@ -3,6 +3,7 @@
 pub mod attestation;
 pub mod clock_guard;
 pub mod crd;
+pub mod policies;
 pub mod rules;
 pub mod sla;
 pub mod status;
