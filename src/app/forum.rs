@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::Client;
-use kube::api::Api;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,10 +17,11 @@ use crate::controller::context::Shared;
 use crate::controller::kind::Note;
 use crate::controller::runner::{Guarded, Pokes};
 use crate::forum_thread::ThreadKind;
-use crate::forum_thread::attestation::{AUTHORS, Attestation};
+use crate::forum_thread::attestation::Attestation;
 use crate::forum_thread::audit::judge;
 use crate::forum_thread::crd::ForumThread;
 use crate::forum_thread::observe::look_at_clocks;
+use crate::forum_thread::policies;
 use crate::policy::live::{InForce, LivePolicy};
 use crate::tasks::Tasks;
 
@@ -67,7 +65,7 @@ pub async fn thread_kind(ground: &Ground, tasks: &mut Tasks, shared: &Shared) ->
     let (client, metrics, asked_until) = (shared.client.clone(), ground.forum_metrics.clone(), stop.clone());
     tasks.spawn("attestation", async move {
         while pause(ATTESTING, &asked_until).await {
-            match attestation(&client).await {
+            match policies::read(&client).await {
                 Ok(now) => {
                     metrics
                         .attesting
@@ -206,20 +204,4 @@ fn tell_attestation(ground: &Ground, now: &Attestation) {
         .attesting
         .set(i64::from(matches!(now, Attestation::InForce { .. })));
     info!(attestation = ?now, "whether the API server vouches for who writes to a thread");
-}
-
-/// Reads the policy of authors and its binding. Where we may not, nobody vouches for anything.
-async fn attestation(client: &Client) -> Result<Attestation, kube::Error> {
-    let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
-    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
-    match tokio::try_join!(policies.get_opt(AUTHORS), bindings.get_opt(AUTHORS)) {
-        Ok((policy, binding)) => Ok(Attestation::of(policy.as_ref(), binding.as_ref())),
-        Err(kube::Error::Api(answer)) if answer.is_forbidden() => Ok(Attestation::Absent {
-            why:
-                "the controller may not read the policy of authors: grant it 'get' on validatingadmissionpolicies and \
-                  validatingadmissionpolicybindings"
-                    .to_owned(),
-        }),
-        Err(error) => Err(error),
-    }
 }

@@ -20,6 +20,7 @@ mod history;
 pub mod metrics;
 mod notes;
 pub mod observe;
+pub mod policies;
 mod prune;
 pub mod rules;
 mod running;
