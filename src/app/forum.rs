@@ -55,7 +55,7 @@ pub async fn thread_kind(ground: &Ground, tasks: &mut Tasks, shared: &Shared) ->
         "policy news",
         tell_problems(shared.clone(), policy.clone(), lease, stop.clone()),
     );
-    let now = attestation(&shared.client)
+    let now = policies::read(&shared.client)
         .await
         .unwrap_or_else(|error| Attestation::Absent {
             why: format!("failed to read the policy of authors: {error}"),
