@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::adapters::sqlite::HistoryReader;
-use crate::cli::commands::{audit::AuditArgs, db::DbArgs, docs::DocsArgs};
+use crate::cli::commands::{audit::AuditArgs, db::DbArgs, docs::DocsArgs, policy::PolicyArgs};
 use crate::docs_server::command::{self as docs_server, DocsServerArgs};
 use crate::services::command::{ServerArgs, ServiceArgs, run_server, run_supervisor};
 use crate::settings::ControllerArgs;
@@ -34,6 +34,8 @@ enum Command {
     Docs(DocsArgs),
     /// Serve a folder of documents over docmgr's HTTP API, for reading
     DocsServer(DocsServerArgs),
+    /// Look at a policy file
+    Policy(PolicyArgs),
     /// Write the CustomResourceDefinitions of this version
     Crd {
         /// Folder to write them into, a file each
@@ -68,6 +70,7 @@ impl Arguments {
             Command::Db(db) => in_runtime(async { db.run(&history(db.database()).await?).await }),
             Command::DocsServer(args) => docs_server::run(&args),
             Command::Docs(docs) => in_runtime(async { docs.run(&history(docs.database()).await?).await }),
+            Command::Policy(policy) => policy.run(),
             Command::Crd { dir } => crds::write_to(&dir).map(|()| ExitCode::SUCCESS),
             Command::Step(step) => Ok(run_step(&step)),
             Command::Supervise(supervise) => Ok(run_supervise(&supervise)),

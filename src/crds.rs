@@ -9,6 +9,7 @@ use kube::CustomResourceExt;
 use serde_json::Value;
 
 use crate::doc_endpoint::crd::DocEndpoint;
+use crate::forum_thread::crd::ForumThread;
 use crate::run::crd::Run;
 use crate::ticket_topology::crd::TicketTopology;
 
@@ -17,7 +18,7 @@ use crate::ticket_topology::crd::TicketTopology;
 /// # Errors
 /// When a definition cannot be written as YAML.
 pub fn all() -> anyhow::Result<Vec<(String, String)>> {
-    [Run::crd(), TicketTopology::crd(), DocEndpoint::crd()]
+    [Run::crd(), TicketTopology::crd(), DocEndpoint::crd(), ForumThread::crd()]
         .into_iter()
         .map(|crd| render(&crd))
         .collect()

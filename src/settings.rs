@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
-use jiff::SignedDuration;
 
 use self::docs::DocsArgs;
 pub use self::docs_server::{DocsServerKind, DocsServerSettings};
@@ -19,6 +18,7 @@ use self::federation::FederationArgs;
 use crate::doc_endpoint::DocEndpointSettings;
 use crate::housekeeping::judge::Retention;
 use crate::housekeeping::{HousekeepingSettings, Places};
+use crate::kernel::length::length;
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::run::RunSettings;
 
@@ -78,7 +78,7 @@ pub struct ControllerArgs {
     pub identity: Option<String>,
 
     /// A Lease that stood still for so long may be taken over; renewals stop counting after two thirds of it
-    #[arg(long, env = "METAWSM_LEASE_DURATION", default_value = "15s", value_parser = duration, help_heading = "Kubernetes")]
+    #[arg(long, env = "METAWSM_LEASE_DURATION", default_value = "15s", value_parser = length, help_heading = "Kubernetes")]
     pub lease_duration: Duration,
 
     /// Objects of one kind worked on at the same time
@@ -86,7 +86,7 @@ pub struct ControllerArgs {
     pub concurrency: u16,
 
     /// How long one call to the API server may take
-    #[arg(long, env = "METAWSM_API_TIMEOUT", default_value = "30s", value_parser = duration, help_heading = "Kubernetes")]
+    #[arg(long, env = "METAWSM_API_TIMEOUT", default_value = "30s", value_parser = length, help_heading = "Kubernetes")]
     pub api_timeout: Duration,
 
     /// Where events go, like redis://host:6379/0; without it they wait in the database
@@ -124,7 +124,7 @@ pub struct ControllerArgs {
     pub git_max_repo_bytes: u64,
 
     /// How long one git command may take
-    #[arg(long, env = "METAWSM_GIT_TIMEOUT", default_value = "10m", value_parser = duration, help_heading = "Git")]
+    #[arg(long, env = "METAWSM_GIT_TIMEOUT", default_value = "10m", value_parser = length, help_heading = "Git")]
     pub git_timeout: Duration,
 
     /// Steps (clones, seeds, inspections) that may run at the same time
@@ -135,8 +135,13 @@ pub struct ControllerArgs {
     #[arg(long, env = "METAWSM_MAX_ACTIVE_RUNS", default_value_t = 0, help_heading = "Work")]
     pub max_active_runs: u16,
 
+    /// File that says when questions escalate and how long threads are kept; read again when it changes. Check it
+    /// with 'metawsm policy check' [default: escalate after 30 minutes]
+    #[arg(long, env = "METAWSM_POLICY", help_heading = "Forum")]
+    pub policy: Option<PathBuf>,
+
     /// How often the clones of an active Run are looked at
-    #[arg(long, env = "METAWSM_INSPECT_INTERVAL", default_value = "1m", value_parser = duration, help_heading = "Work")]
+    #[arg(long, env = "METAWSM_INSPECT_INTERVAL", default_value = "1m", value_parser = length, help_heading = "Work")]
     pub inspect_interval: Duration,
 
     /// Bytes that the workspaces of one Run may hold; above, the Run warns and nothing new is started for it, and
@@ -150,16 +155,16 @@ pub struct ControllerArgs {
     pub min_free_bytes: u64,
 
     /// How often the disk is looked over for folders that nobody needs any more
-    #[arg(long, env = "METAWSM_HOUSEKEEPING_INTERVAL", default_value = "10m", value_parser = duration, help_heading = "Storage")]
+    #[arg(long, env = "METAWSM_HOUSEKEEPING_INTERVAL", default_value = "10m", value_parser = length, help_heading = "Storage")]
     pub housekeeping_interval: Duration,
 
     /// How long workspaces without a Run, what was set aside in <workspaces>/.orphans, and records of steps are kept,
     /// counted from when they were first seen to belong to nobody
-    #[arg(long, env = "METAWSM_ORPHAN_RETENTION", default_value = "14d", value_parser = duration, help_heading = "Storage")]
+    #[arg(long, env = "METAWSM_ORPHAN_RETENTION", default_value = "14d", value_parser = length, help_heading = "Storage")]
     pub orphan_retention: Duration,
 
     /// How long a repository cache is kept that no Run needs any more
-    #[arg(long, env = "METAWSM_CACHE_RETENTION", default_value = "7d", value_parser = duration, help_heading = "Storage")]
+    #[arg(long, env = "METAWSM_CACHE_RETENTION", default_value = "7d", value_parser = length, help_heading = "Storage")]
     pub cache_retention: Duration,
 
     #[command(flatten)]
@@ -210,30 +215,6 @@ pub struct ControllerArgs {
 const MAX_DEPTH: u32 = 64;
 const MAX_NAME_BYTES: u32 = 255;
 
-const DAY: Duration = Duration::from_hours(24);
-const NOTHING: &str = "it must be longer than nothing";
-
-/// Reads lengths of time like `90s`, `10m`, `1h30m`, `14d`.
-fn duration(text: &str) -> Result<Duration, String> {
-    if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()) {
-        let length = DAY * days;
-        return if length.is_zero() {
-            Err(NOTHING.to_owned())
-        } else {
-            Ok(length)
-        };
-    }
-    let signed: SignedDuration = text
-        .parse()
-        .map_err(|e| format!("write it like 90s, 10m, 1h30m or 14d ({e})"))?;
-    let length = Duration::try_from(signed).map_err(|_| "it must not be negative".to_owned())?;
-    if length.is_zero() {
-        Err(NOTHING.to_owned())
-    } else {
-        Ok(length)
-    }
-}
-
 /// A list without its empty words: an empty environment variable is an empty list.
 fn named(words: &[String]) -> Vec<String> {
     let trimmed = words.iter().map(|word| word.trim().to_owned());
@@ -274,8 +255,11 @@ impl ControllerArgs {
         }
         self.docs.address_rules().map_err(anyhow::Error::msg)?;
         self.federation.checked()?;
-        for path in [&mut self.db, &mut self.workspaces].into_iter().flatten() {
-            *path = std::path::absolute(&*path).context("--db or --workspaces is no usable path")?;
+        for path in [&mut self.db, &mut self.workspaces, &mut self.policy]
+            .into_iter()
+            .flatten()
+        {
+            *path = std::path::absolute(&*path).context("--db, --workspaces or --policy is no usable path")?;
         }
         Ok(self)
     }

@@ -38,7 +38,9 @@ impl DocsDoor for LiveDoor {
         };
         let asked_for =
             |key: &ServiceKey| key.namespace == namespace && key.run == run && same_ticket(&key.ticket, ticket);
-        let found = listed.into_iter().find(|service| asked_for(&service.key))?;
+        let mut all = listed.into_iter().filter(|service| asked_for(&service.key));
+        // Two incarnations of one Run at once: neither is known to be the one that is meant.
+        let found = all.next().filter(|_| all.next().is_none())?;
         Some(LiveDocs {
             address: found.addr,
             instance: found.instance,

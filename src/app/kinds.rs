@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::federation::{Around, start_federation};
+use super::forum::start_forum_upkeep;
 use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
 use super::services::{Wakes, look_after_services, open_services};
@@ -24,6 +25,8 @@ use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::vanished;
 use crate::doc_endpoint::DocEndpointKind;
 use crate::doc_endpoint::crd::DocEndpoint;
+use crate::forum_thread::ThreadKind;
+use crate::forum_thread::crd::ForumThread;
 use crate::ports::executor::Executor;
 use crate::ports::services::Services;
 use crate::run::crd::Run;
@@ -34,7 +37,7 @@ use crate::ticket_topology::TopologyKind;
 use crate::ticket_topology::crd::TicketTopology;
 
 /// How many kinds there are.
-pub const KINDS: usize = 3;
+pub const KINDS: usize = 4;
 
 /// How often the mirror is compared with the cluster, for objects that vanished.
 const SWEEP: Duration = Duration::from_mins(5);
@@ -64,7 +67,13 @@ impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
 ///
 /// # Errors
 /// The executor's folder cannot be used.
-pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, history: &Arc<History>) -> anyhow::Result<()> {
+pub fn start_kinds(
+    ground: &Ground,
+    tasks: &mut Tasks,
+    shared: &Shared,
+    history: &Arc<History>,
+    thread_kind: ThreadKind,
+) -> anyhow::Result<()> {
     let args = &ground.args;
     let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(
         &args.data_dir,
@@ -72,10 +81,11 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, history:
         usize::from(args.max_steps),
     )?);
     let services = open_services(args)?;
-    let (runs, topologies, endpoints) = (
+    let (runs, topologies, endpoints, threads) = (
         Feed::<Run>::new(),
         Feed::<TicketTopology>::new(),
         Feed::<DocEndpoint>::new(),
+        Feed::<ForumThread>::new(),
     );
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
@@ -107,6 +117,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, history:
         client: shared.client.clone(),
         topologies: topology_store.clone(),
         endpoints: endpoints.store.clone(),
+        threads: threads.store.clone(),
         executor: executor.clone(),
         services: services.clone(),
         turnstile,
@@ -152,6 +163,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, history:
         endpoints,
         run_of(wake_run.clone()),
     );
+    start_threads(ground, tasks, shared, thread_kind, threads, wake_run.clone());
 
     let wakes = Wakes {
         run: wake_run.clone(),
@@ -172,6 +184,33 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, history:
         stop.cancelled().await;
     });
     Ok(())
+}
+
+/// Starts the threads' driver. A thread that changed wakes the Run that counts it.
+fn start_threads(
+    ground: &Ground,
+    tasks: &mut Tasks,
+    shared: &Shared,
+    kind: ThreadKind,
+    feed: Feed<ForumThread>,
+    wake_run: Pokes<Run>,
+) {
+    start_forum_upkeep(
+        ground,
+        tasks,
+        shared,
+        kind.clone(),
+        feed.store.clone(),
+        feed.wake.clone(),
+    );
+    let tap = move |thread: &Guarded<ForumThread>| {
+        if let Ok(ForumThread { spec, metadata, .. }) = &thread.0
+            && let (Some(run), Some(namespace)) = (&spec.run_ref, &metadata.namespace)
+        {
+            let _ = wake_run.send(ObjectRef::new(&run.name).within(namespace));
+        }
+    };
+    start_kind(ground, tasks, Context::new(kind, shared.clone()), feed, tap);
 }
 
 /// Wakes the Runs whose steps ended.
@@ -197,6 +236,7 @@ fn start_kind<K: Kind>(
         args.namespace.clone(),
         feed.writer,
         cx.shared.caches.clone(),
+        K::prune,
         tap,
     );
     let stop = ground.stop.clone();

@@ -2,6 +2,7 @@
 //! order, and ends the process when any part ends by itself. Decides nothing else.
 
 mod federation;
+mod forum;
 mod housekeeping;
 mod kinds;
 mod queue;
@@ -32,7 +33,10 @@ use crate::controller::metrics::Metrics;
 use crate::controller::{client, report, schema};
 use crate::doc_endpoint::crd::DocEndpoint;
 use crate::federation::metrics::FederationMetrics;
+use crate::forum_thread::crd::ForumThread;
+use crate::forum_thread::metrics::ForumMetrics;
 use crate::housekeeping::metrics::HousekeepingMetrics;
+use crate::policy::metrics::PolicyMetrics;
 use crate::ports::clock::Clock;
 use crate::relay::metrics::RelayMetrics;
 use crate::run::crd::Run;
@@ -59,6 +63,8 @@ struct Ground {
     relay_metrics: RelayMetrics,
     housekeeping_metrics: HousekeepingMetrics,
     federation_metrics: FederationMetrics,
+    forum_metrics: ForumMetrics,
+    policy_metrics: PolicyMetrics,
     readiness: Readiness,
     links: DeepLinks,
     mark: watch::Sender<Option<String>>,
@@ -83,6 +89,8 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         relay_metrics: RelayMetrics::default(),
         housekeeping_metrics: HousekeepingMetrics::default(),
         federation_metrics: FederationMetrics::default(),
+        forum_metrics: ForumMetrics::default(),
+        policy_metrics: PolicyMetrics::default(),
         readiness: Readiness::default(),
         links: DeepLinks::default(),
         mark,
@@ -182,7 +190,8 @@ async fn lead(
         metrics: ground.metrics.clone(),
         caches: Caches::new(kinds::KINDS),
     };
-    kinds::start_kinds(ground, tasks, &shared, &history)?;
+    let thread_kind = forum::thread_kind(ground, tasks, &shared).await?;
+    kinds::start_kinds(ground, tasks, &shared, &history, thread_kind)?;
     Ok(Some(history))
 }
 
@@ -205,7 +214,8 @@ async fn wait_for_schema(work: &Client, stop: &CancellationToken) -> bool {
         let checked = async {
             schema::check(work, &Run::crd()).await?;
             schema::check(work, &TicketTopology::crd()).await?;
-            schema::check(work, &DocEndpoint::crd()).await
+            schema::check(work, &DocEndpoint::crd()).await?;
+            schema::check(work, &ForumThread::crd()).await
         };
         match checked.await {
             Ok(()) => return true,
@@ -227,6 +237,8 @@ async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> 
     ground.relay_metrics.register(&mut registry);
     ground.housekeeping_metrics.register(&mut registry);
     ground.federation_metrics.register(&mut registry);
+    ground.forum_metrics.register(&mut registry);
+    ground.policy_metrics.register(&mut registry);
     let listener = TcpListener::bind(args.http_listen).await;
     let listener = listener.with_context(|| format!("failed to listen on --http-listen {}", args.http_listen))?;
     let address = listener.local_addr()?;

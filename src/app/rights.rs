@@ -17,7 +17,7 @@ const CHECK_MISSING: Duration = Duration::from_secs(3);
 const OURS: &str = "metawsm.dev";
 
 /// What the controller does in the namespaces that it works in.
-const WORK: [(&str, &str, &[&str]); 7] = [
+const WORK: [(&str, &str, &[&str]); 10] = [
     (OURS, "runs", &["get", "list", "watch", "patch"]),
     (OURS, "runs/status", &["patch"]),
     (
@@ -32,7 +32,11 @@ const WORK: [(&str, &str, &[&str]); 7] = [
         &["get", "list", "watch", "create", "patch", "delete"],
     ),
     (OURS, "docendpoints/status", &["patch"]),
+    (OURS, "forumthreads", &["get", "list", "watch", "patch"]),
+    (OURS, "forumthreads/status", &["patch"]),
     ("events.k8s.io", "events", &["create", "patch"]),
+    // No resource: the policy on status asks for it (docs/decisions/0009-status-has-a-right-of-its-own.md).
+    (OURS, "controllers", &["write-status"]),
 ];
 /// What it does in the namespace of its Lease.
 const LEASE: [(&str, &str, &[&str]); 1] = [("coordination.k8s.io", "leases", &["get", "create", "update"])];

@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use super::context::Context;
 use super::kind::{CommonStatus, Kind, subject_of};
 use super::memory::version;
-use super::{finalizer, policy, status};
+use super::{finalizer, policy, status, whole};
 use crate::failpoint::{fallible, sabotaged};
 use crate::kernel::journal::Journal as Ring;
 use crate::kernel::outcome::Failure;
@@ -37,6 +37,7 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
         Ok(object) => object,
         Err(wait) => return Ok(wait),
     };
+    object = whole::read_where_needed(cx, object).await?;
     for _ in 0..TURNS {
         let recorded = record(cx, &object, false).await;
         fallible("drive.after_record")?;
@@ -152,8 +153,12 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
     }
     let foreign = known.written == 0 && sabotaged("sabotage.drive.trusts_the_process_before");
     let recorded = if foreign { last } else { known.recorded };
+    if last > recorded && K::is_pruned(object) {
+        return false;
+    }
     let entries: Vec<_> = journal.iter().filter(|e| e.seq > recorded).cloned().collect();
-    let events = entries.iter().filter_map(|e| K::event_of(&subject, e)).collect();
+    let events = entries.iter().filter_map(|e| K::event_of(&subject, e));
+    let events = events.map(|event| K::complete(object, event)).collect();
     let mirror = mirror_of::<K>(object, deleted);
     let uid = subject.uid.clone();
     match cx

@@ -17,6 +17,7 @@ use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
 use crate::kernel::plan::Plan;
 use crate::kernel::subject::Subject;
+use crate::ports::journal::Mirror;
 
 /// The parts that every status has.
 pub trait CommonStatus: Clone + PartialEq + Default + Serialize + Send + Sync {
@@ -67,6 +68,19 @@ pub trait Kind: Send + Sync + 'static {
     /// The spec as JSON, for the mirror.
     fn spec(object: &Self::Resource) -> Value;
 
+    /// Takes out of an object what the cache need not hold. A pass that needs it reads the object whole.
+    fn prune(_object: &mut Self::Resource) {}
+
+    /// Whether [`Self::prune`] took something out of this one.
+    fn is_pruned(_object: &Self::Resource) -> bool {
+        false
+    }
+
+    /// Whether something about a pruned object asks for a decision that needs it whole.
+    fn has_news(_object: &Self::Resource) -> bool {
+        false
+    }
+
     /// The part of a status that this kind's driver writes; other writers' parts are taken out.
     fn own_part(status: Self::Status) -> Self::Status {
         status
@@ -84,11 +98,25 @@ pub trait Kind: Send + Sync + 'static {
     /// The event of a journal entry, where it has one; a pure function of its arguments.
     fn event_of(subject: &Subject, entry: &JournalEntry) -> Option<DomainEvent>;
 
+    /// Adds to an event what its object says for ever: immutable and append-only fields of the spec. What is too long
+    /// for a journal entry comes from there; the event stays a function of what never changes.
+    fn complete(_object: &Self::Resource, event: DomainEvent) -> DomainEvent {
+        event
+    }
+
     /// The Kubernetes Event of a journal entry, where it deserves one.
     fn note_of(entry: &JournalEntry) -> Option<Note>;
 
+    /// A journal entry was just written; for counting.
+    fn written(&self, _entry: &JournalEntry) {}
+
     /// What is recorded of an object that vanished while nobody watched.
     fn vanished() -> Transition;
+
+    /// As [`Self::vanished`], with what was last known of it.
+    fn vanished_from(_mirror: &Mirror) -> Transition {
+        Self::vanished()
+    }
 }
 
 /// The subject that an object is in audit and events.

@@ -23,3 +23,4 @@ pub mod secrets;
 pub mod status;
 mod undecodable;
 pub mod vanished;
+mod whole;

@@ -41,13 +41,14 @@ const PASS_LIMIT: Duration = Duration::from_mins(3);
 /// From how many failures in a row on the conditions tell of them; fewer are noise.
 const TELL_FROM: u32 = 3;
 
-/// The watch of a kind: prunes what nobody reads, fills the cache and says when it is complete, lets `tap` see each
+/// The watch of a kind: prunes what nobody reads, and what `thin` takes out, fills the cache and says when it is complete, lets `tap` see each
 /// object, then feeds the driver.
 pub fn watch<R>(
     client: Client,
     namespace: Option<String>,
     writer: Writer<Guarded<R>>,
     caches: Caches,
+    thin: fn(&mut R),
     tap: impl Fn(&Guarded<R>) + Send + 'static,
 ) -> impl Stream<Item = Result<Guarded<R>, watcher::Error>> + Send
 where
@@ -67,7 +68,12 @@ where
     let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
     watcher(api, config)
         .default_backoff()
-        .modify(prune)
+        .modify(move |object| {
+            prune(object);
+            if let Ok(object) = &mut object.0 {
+                thin(object);
+            }
+        })
         .reflect(writer)
         .inspect_ok(move |event| match event {
             watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object) => {

@@ -8,6 +8,8 @@ pub mod doc_url;
 pub mod envelope;
 pub mod event;
 pub mod journal;
+pub mod ladder;
+pub mod length;
 pub mod moment;
 pub mod outcome;
 pub mod plan;

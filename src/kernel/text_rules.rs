@@ -58,3 +58,17 @@ pub const WITHOUT_USER_HELP: &str =
 /// A length of time with units from large to small.
 pub const LENGTH_OF_TIME: &str =
     "self != '' && self.matches('^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?([0-9]{1,6}ms)?$')";
+
+/// One line of text: nothing that [`HUMAN_TEXT`] refuses, and no line breaks or tabs either.
+pub const ONE_LINE: &str = "!self.matches('[\\\\x00-\\\\x1f\\\\x7f-\\\\x{9f}\\\\x{200e}\\\\x{200f}\\\\x{2028}-\\\\x{202e}\\\\x{2066}-\\\\x{2069}\\\\x{061c}]')";
+
+/// Says what a line may hold.
+pub const ONE_LINE_HELP: &str = "remove line breaks, tabs, control characters, terminal escapes and marks that change the direction \
+of text: it must fit into one line";
+
+/// What tells posts and commands apart: safe in names, keys and file names.
+pub const POST_ID: &str = "self.matches('^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$')";
+
+/// Says what such an id may look like.
+pub const POST_ID_HELP: &str =
+    "an id is 1 to 63 letters, digits, '.', '_' or '-', begins and ends with a letter or digit, for example a UUID";

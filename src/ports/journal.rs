@@ -64,6 +64,10 @@ pub trait Journal: Send + Sync {
     /// Records in one durable transaction, or not at all. Repeating it changes nothing.
     async fn record(&self, record: Record) -> Result<Recorded, JournalError>;
 
+    /// Whether this entry of the object's journal was recorded, and so everything before it. Only spares work after a
+    /// restart: what is recorded again changes nothing.
+    async fn holds(&self, uid: &str, entry: &JournalEntry) -> Result<bool, JournalError>;
+
     /// Objects of `kind` mirrored as alive whose uid is not among `alive`. An empty `namespaces` means all.
     async fn vanished(
         &self,

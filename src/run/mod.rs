@@ -20,6 +20,7 @@ mod deletion;
 mod endpoint;
 mod events;
 mod first_sight;
+mod forum;
 mod home;
 mod observe;
 mod plans;
@@ -49,6 +50,7 @@ use serde_json::Value;
 use crate::controller::kind::{CommonStatus, Kind, Note};
 use crate::controller::runner::Guarded;
 use crate::doc_endpoint::crd::DocEndpoint;
+use crate::forum_thread::crd::ForumThread;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::moment::Moment;
@@ -86,6 +88,7 @@ pub struct RunKind {
     pub client: Client,
     pub topologies: Store<Guarded<TicketTopology>>,
     pub endpoints: Store<Guarded<DocEndpoint>>,
+    pub threads: Store<Guarded<ForumThread>>,
     pub executor: Arc<dyn Executor>,
     pub services: Arc<dyn Services>,
     pub turnstile: Arc<Turnstile>,

@@ -6,14 +6,14 @@ use anyhow::ensure;
 use clap::Args;
 use url::Url;
 
-use super::duration;
+use crate::kernel::length::length;
 
 /// What belongs to federation.
 #[derive(Args, Clone, Debug)]
 pub struct FederationArgs {
     /// The least time between two refreshes of one documents' server; requests that come meanwhile are answered together
     /// by the next one
-    #[arg(long, env = "METAWSM_DOCS_REFRESH_INTERVAL", default_value = "30s", value_parser = duration, help_heading = "Documents")]
+    #[arg(long, env = "METAWSM_DOCS_REFRESH_INTERVAL", default_value = "30s", value_parser = length, help_heading = "Documents")]
     pub docs_refresh_interval: Duration,
 
     /// Where people reach this controller's HTTP server, like https://metawsm.example.com; pages of tickets in

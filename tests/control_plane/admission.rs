@@ -4,12 +4,14 @@
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{CustomResourceExt as _, ResourceExt as _};
 use metawsm::doc_endpoint::crd::DocEndpoint;
+use metawsm::forum_thread::crd::ForumThread;
 use metawsm::run::crd::Run;
 use metawsm::ticket_topology::crd::TicketTopology;
 use serde_json::{Value, json};
 
 use crate::harness::cluster::Cluster;
 use crate::harness::manifests::merge;
+use crate::harness::people::Person;
 use crate::schemas::rules;
 
 /// What a case begins from.
@@ -20,6 +22,7 @@ pub enum Base {
     Topology,
     DocEndpoint,
     WorkspaceEndpoint,
+    Thread,
 }
 
 /// One case: an object, perhaps its status, perhaps a change of it, and whether the API server takes it.
@@ -32,6 +35,9 @@ pub struct Case {
     pub words: &'static str,
     pub create: Value,
     pub status: Option<Value>,
+    /// JSON patches between creation and change.
+    pub before: Vec<Value>,
+    /// A merge of the object, or, where it is a list, a JSON patch.
     pub then: Option<Value>,
     pub refused: bool,
 }
@@ -49,6 +55,7 @@ impl About {
             words,
             create,
             status: None,
+            before: vec![],
             then: None,
             refused,
         }
@@ -85,6 +92,12 @@ impl Case {
             ..self
         }
     }
+
+    /// After this JSON patch.
+    pub fn after(mut self, patch: Value) -> Case {
+        self.before.push(patch);
+        self
+    }
 }
 
 /// A manifest that is accepted as it is. `number` keeps names apart.
@@ -116,6 +129,12 @@ pub fn manifest(base: Base, number: usize) -> Value {
                 "runRef": {"name": "case", "uid": "u-1"}, "ticket": format!("{number}"),
             }),
         ),
+        Base::Thread => (
+            "ForumThread",
+            json!({
+                "ticket": "METAWSM-101", "title": "Which port?", "posts": [{"id": "q-1", "kind": "Question", "body": "80 is taken."}],
+            }),
+        ),
     };
     let mut made = json!({
         "apiVersion": "metawsm.dev/v1alpha1", "kind": kind, "metadata": {"name": format!("case-{number}")}, "spec": spec,
@@ -141,6 +160,7 @@ pub fn api(cluster: &Cluster, base: Base) -> Api<DynamicObject> {
         Base::Run | Base::Bootstrap => Run::api_resource(),
         Base::Topology => TicketTopology::api_resource(),
         Base::DocEndpoint | Base::WorkspaceEndpoint => DocEndpoint::api_resource(),
+        Base::Thread => ForumThread::api_resource(),
     };
     Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &resource)
 }
@@ -204,6 +224,14 @@ async fn try_case(cluster: &Cluster, case: &Case, number: usize) -> Result<Value
             .patch_status(&made.name_any(), &PatchParams::default(), &patch)
             .await
             .map_err(|e| format!("STATUS NOT TAKEN: {e}"))?;
+    }
+    if then.is_array() {
+        let (admin, name) = (Person::admin(cluster), made.name_any());
+        for patch in &case.before {
+            let done = admin.patch(&name, patch.clone()).await;
+            done.map_err(|(_, message)| format!("NOT EVEN BROUGHT THERE: {message}"))?;
+        }
+        return admin.patch(&name, then.clone()).await.map_err(|(_, message)| message);
     }
     let mut changed = serde_json::to_value(&now).unwrap();
     merge(&mut changed, then.clone());

@@ -4,7 +4,7 @@ use crate::admission::{Base, Case};
 use crate::schemas::{Rule, rules};
 use crate::{
     admit_doc_endpoint, admit_doc_endpoint_bounds, admit_run_immutable, admit_run_names, admit_run_repos,
-    admit_run_rules, admit_topology,
+    admit_run_rules, admit_thread, admit_thread_posts, admit_topology,
 };
 
 fn all_cases() -> Vec<Case> {
@@ -16,6 +16,8 @@ fn all_cases() -> Vec<Case> {
         admit_topology::cases(),
         admit_doc_endpoint::cases(),
         admit_doc_endpoint_bounds::cases(),
+        admit_thread::cases(),
+        admit_thread_posts::cases(),
     ]
     .concat()
 }
@@ -24,7 +26,7 @@ fn all_cases() -> Vec<Case> {
 fn every_rule_has_an_accepted_case_and_two_refused_ones() {
     let cases = all_cases();
     let mut bare = Vec::new();
-    for base in [Base::Run, Base::Topology, Base::DocEndpoint] {
+    for base in [Base::Run, Base::Topology, Base::DocEndpoint, Base::Thread] {
         for rule in rules(base) {
             let about = |refused: bool| {
                 cases
@@ -48,7 +50,7 @@ fn every_rule_has_an_accepted_case_and_two_refused_ones() {
 
 #[test]
 fn every_rule_says_what_to_do_in_words_of_its_own() {
-    for base in [Base::Run, Base::Topology, Base::DocEndpoint] {
+    for base in [Base::Run, Base::Topology, Base::DocEndpoint, Base::Thread] {
         for rule in rules(base) {
             assert!(
                 rule.message.len() > 20,
@@ -70,12 +72,13 @@ fn schema_of(base: Base) -> Base {
         Base::Run | Base::Bootstrap => Base::Run,
         Base::Topology => Base::Topology,
         Base::DocEndpoint | Base::WorkspaceEndpoint => Base::DocEndpoint,
+        Base::Thread => Base::Thread,
     }
 }
 
 fn is_unreachable(base: Base, rule: &Rule) -> bool {
-    let known = admit_run_immutable::UNREACHABLE;
+    let known = admit_run_immutable::UNREACHABLE.iter();
     known
-        .iter()
+        .chain(&admit_thread_posts::TRIED_ELSEWHERE)
         .any(|(b, path, words)| *b == base && rule.path == *path && rule.message.contains(words))
 }

@@ -7,7 +7,6 @@ mod stop;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +24,6 @@ use super::service_folder::{self as files, DocsProgram, Seen, ServicePlan};
 use super::system_clock::SystemClock;
 use crate::failpoint::fallible;
 use crate::ports::clock::Clock as _;
-use crate::ports::doc_source::DocsDoor;
 use crate::ports::executor::ExecutorError;
 use crate::ports::services::{DocsService, LiveService, ServiceChanged, ServiceKey, ServiceState, Services};
 
@@ -142,28 +140,6 @@ impl Services for LocalServices {
             Some(changed) => changed,
             None => std::future::pending().await,
         }
-    }
-}
-
-#[async_trait]
-impl DocsDoor for LocalServices {
-    async fn address(&self, namespace: &str, run: &str, ticket: &str) -> Option<SocketAddr> {
-        let live = match self.live().await {
-            Ok(live) => live,
-            Err(error) => {
-                tracing::warn!(%error, "the docs servers of workspaces are not known");
-                return None;
-            }
-        };
-        let is =
-            |key: &ServiceKey| key.namespace == namespace && key.run == run && key.ticket.eq_ignore_ascii_case(ticket);
-        let mut found = live
-            .into_iter()
-            .filter(|service| is(&service.key))
-            .map(|service| service.addr);
-        // Two incarnations of one Run at once: neither is known to be the one that is meant.
-        let first = found.next()?;
-        found.next().is_none().then_some(first)
     }
 }
 

@@ -27,6 +27,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use self::failure::words;
 use self::identity::FileIdentity;
 use self::writer::{Answer, Change, Command, Writer};
+use crate::kernel::journal::JournalEntry;
 use crate::ports::clock::Clock;
 use crate::ports::federated::{FederatedChange, FederatedStore};
 use crate::ports::journal::{Journal, JournalError, Record, Recorded, Vanished};
@@ -123,6 +124,10 @@ impl Journal for History {
         #[cfg(feature = "failpoints")]
         let record = sabotage::spoiled(record);
         self.ask(|answer| Command::Record(Box::new(record), answer)).await
+    }
+
+    async fn holds(&self, uid: &str, entry: &JournalEntry) -> Result<bool, JournalError> {
+        read::holds(&self.readers.pool, uid, entry.seq, &entry.hash(uid)).await
     }
 
     async fn vanished(

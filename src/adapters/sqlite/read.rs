@@ -19,6 +19,8 @@ SELECT * FROM (
     ORDER BY position DESC LIMIT ?4)
 ORDER BY position";
 
+const HOLDS: &str = "SELECT EXISTS (SELECT 1 FROM audit_log WHERE uid = ?1 AND seq = ?2 AND hash = ?3)";
+
 const ALIVE_BUT_GONE: &str = "
 SELECT * FROM mirror
 WHERE kind = ?1 AND deleted_at IS NULL
@@ -123,6 +125,15 @@ pub async fn audit(pool: &SqlitePool, filter: &AuditFilter) -> Result<Vec<AuditL
         .await
         .map_err(|error| words(&error))?;
     Ok(rows.into_iter().map(AuditRow::into_line).collect())
+}
+
+/// Whether the audit log has this very entry.
+///
+/// # Errors
+/// As the database says.
+pub async fn holds(pool: &SqlitePool, uid: &str, seq: i64, hash: &str) -> Result<bool, JournalError> {
+    let held = sqlx::query_scalar(HOLDS).bind(uid).bind(seq).bind(hash);
+    held.fetch_one(pool).await.map_err(|error| words(&error))
 }
 
 /// Objects mirrored as alive that are not among `alive`.
