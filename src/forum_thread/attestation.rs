@@ -107,6 +107,7 @@ fn same_binding(ours: &ValidatingAdmissionPolicyBinding, theirs: &ValidatingAdmi
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::admissionregistration::v1::{MatchResources, NamedRuleWithOperations};
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     use super::*;
@@ -164,13 +165,13 @@ mod tests {
         type Weaken = fn(&mut ValidatingAdmissionPolicy, &mut ValidatingAdmissionPolicyBinding);
         let ways: [(&str, Weaken); 9] = [
             ("audits only", |_, b| {
-                b.spec.as_mut().unwrap().validation_actions = Some(vec!["Audit".to_owned()])
+                b.spec.as_mut().unwrap().validation_actions = Some(vec!["Audit".to_owned()]);
             }),
             ("fails open", |p, _| {
-                p.spec.as_mut().unwrap().failure_policy = Some("Ignore".to_owned())
+                p.spec.as_mut().unwrap().failure_policy = Some("Ignore".to_owned());
             }),
             ("a rule less", |p, _| {
-                drop(p.spec.as_mut().unwrap().validations.as_mut().unwrap().pop())
+                drop(p.spec.as_mut().unwrap().validations.as_mut().unwrap().pop());
             }),
             ("another variable", |p, _| {
                 p.spec.as_mut().unwrap().variables.as_mut().unwrap()[0].expression = "'ada'".to_owned();
@@ -181,16 +182,16 @@ mod tests {
             }),
             ("with exceptions", |p, _| {
                 let constraints = p.spec.as_mut().unwrap().match_constraints.as_mut().unwrap();
-                constraints.exclude_resource_rules = Some(vec![Default::default()]);
+                constraints.exclude_resource_rules = Some(vec![NamedRuleWithOperations::default()]);
             }),
             ("bound elsewhere", |_, b| {
-                b.spec.as_mut().unwrap().policy_name = Some("other".to_owned())
+                b.spec.as_mut().unwrap().policy_name = Some("other".to_owned());
             }),
             ("bound in part", |_, b| {
-                b.spec.as_mut().unwrap().match_resources = Some(Default::default())
+                b.spec.as_mut().unwrap().match_resources = Some(MatchResources::default());
             }),
             ("going away", |p, _| {
-                p.metadata.deletion_timestamp = Some(Time(at(1).whole_seconds()))
+                p.metadata.deletion_timestamp = Some(Time(at(1).whole_seconds()));
             }),
         ];
         for (what, weaken) in ways {

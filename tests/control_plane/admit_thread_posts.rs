@@ -44,7 +44,9 @@ fn posts(list: &[Value]) -> Value {
 }
 
 fn replace(pointer: &str, value: Value) -> Value {
-    json!([{"op": "replace", "path": format!("/spec/posts{pointer}"), "value": value}])
+    let mut operation = json!({"op": "replace", "path": format!("/spec/posts{pointer}")});
+    operation["value"] = value;
+    Value::Array(vec![operation])
 }
 
 fn order() -> Vec<Case> {

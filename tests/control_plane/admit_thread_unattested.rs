@@ -34,7 +34,9 @@ async fn room_with(policies: &[&str]) -> Option<Bare> {
 }
 
 fn by(author: Value) -> Value {
-    json!({"posts": [{"id": QUESTION, "kind": "Question", "body": "80?", "author": author}]})
+    let mut question = json!({"id": QUESTION, "kind": "Question", "body": "80?"});
+    question["author"] = author;
+    json!({ "posts": [question] })
 }
 
 #[tokio::test]
@@ -128,6 +130,13 @@ async fn without_the_mutating_kind_nobody_can_be_impersonated_and_the_gate_holds
         .merge("plain", json!({"spec": {"priority": "High"}}))
         .await
         .expect("a change needs no line");
+    lies_are_refused(&agent).await;
+    the_gate_holds(&agent, &human).await;
+}
+
+/// Tries them on the thread `plain`.
+async fn lies_are_refused(agent: &Person) {
+    let words = "spec.posts[].author of a new post must be you";
     for lie in [
         json!({"type": "Agent", "name": "ada"}),
         json!({"type": "Operator", "name": agent.name}),
@@ -156,6 +165,9 @@ async fn without_the_mutating_kind_nobody_can_be_impersonated_and_the_gate_holds
         said.contains("metawsm.dev/actor says who changed the spec last"),
         "{said}"
     );
+}
+
+async fn the_gate_holds(agent: &Person, human: &Person) {
     let closed = eventually("the gate is heeded", async || {
         let name = format!("gate-{}", uuid::Uuid::new_v4().simple());
         agent

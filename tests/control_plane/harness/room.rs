@@ -118,7 +118,9 @@ pub fn thread(name: &str, rest: Value) -> Value {
 
 /// A JSON patch that adds a post.
 pub fn post(post: Value) -> Value {
-    json!([{"op": "add", "path": "/spec/posts/-", "value": post}])
+    let mut operation = json!({"op": "add", "path": "/spec/posts/-"});
+    operation["value"] = post;
+    Value::Array(vec![operation])
 }
 
 /// A JSON patch that adds a comment.
