@@ -38,7 +38,7 @@ async fn main() {
     let stream = StreamNames::new(&settings.prefix).ordered();
     let (mut decoded, mut windows, mut bares) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {
-        let bare = drain(&mut connection, &stream, count, |entries| entries.len()).await;
+        let bare = drain(&mut connection, &stream, count, <[StreamId]>::len).await;
         let group = drain(&mut connection, &stream, count, decode).await;
         let window = read_back(&sink, count).await;
         // The first round only warms up.

@@ -39,7 +39,8 @@ async fn main() {
             let our = journal(scratch.path(), all, at_once).await;
             // The first round only warms the disk up.
             if round > 0 {
-                (ours.push(our), raws.push(raw));
+                ours.push(our);
+                raws.push(raw);
             }
         }
         let (our, raw) = (world::median(&mut ours), world::median(&mut raws));

@@ -25,7 +25,8 @@ async fn main() {
         without.push(resident(&empty).await);
         with.push(resident(&full).await);
     }
-    (with.sort_unstable(), without.sort_unstable());
+    with.sort_unstable();
+    without.sort_unstable();
     let (with, without) = (with[rounds / 2], without[rounds / 2]);
     println!(
         "{:>8}  {:>12} {:>12} {:>18} {:>26}",

@@ -46,7 +46,8 @@ async fn main() {
         records::clear(&mut connection, &prefix).await;
         // The first round only warms up.
         if round > 0 {
-            (ours.push(our), raws.push(raw));
+            ours.push(our);
+            raws.push(raw);
         }
     }
     let (our, raw) = (world::median(&mut ours), world::median(&mut raws));

@@ -140,7 +140,7 @@ async fn write_audit(
     }
     let keys = rows.iter().map(|row| json!([row.subject.uid, row.entry.seq, row.hash]));
     let forked: Vec<(String, i64)> = sqlx::query_as(SELECT_FORKED)
-        .bind(Value::from_iter(keys).to_string())
+        .bind(keys.collect::<Value>().to_string())
         .fetch_all(&mut *connection)
         .await?;
     let forked: HashSet<_> = forked.into_iter().collect();
@@ -190,7 +190,7 @@ async fn write_events(
     }
     let keys = events.iter().map(|event| json!([event.subject_uid, event.subject_seq]));
     let known: Vec<(String, i64)> = sqlx::query_as(SELECT_KNOWN)
-        .bind(Value::from_iter(keys).to_string())
+        .bind(keys.collect::<Value>().to_string())
         .fetch_all(&mut *connection)
         .await?;
     let mut known: HashSet<_> = known.into_iter().collect();
