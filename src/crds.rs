@@ -18,10 +18,15 @@ use crate::ticket_topology::crd::TicketTopology;
 /// # Errors
 /// When a definition cannot be written as YAML.
 pub fn all() -> anyhow::Result<Vec<(String, String)>> {
-    [Run::crd(), TicketTopology::crd(), DocEndpoint::crd(), ForumThread::crd()]
-        .into_iter()
-        .map(|crd| render(&crd))
-        .collect()
+    [
+        Run::crd(),
+        TicketTopology::crd(),
+        DocEndpoint::crd(),
+        ForumThread::crd(),
+    ]
+    .into_iter()
+    .map(|crd| render(&crd))
+    .collect()
 }
 
 fn render(crd: &CustomResourceDefinition) -> anyhow::Result<(String, String)> {

@@ -108,7 +108,15 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ),
     ("cli", &["cli", "policy", "ports", "kernel"]),
     ("web", &["web", "ports", "kernel"]),
-    ("crds", &["run::crd", "ticket_topology::crd", "doc_endpoint::crd", "forum_thread::crd"]),
+    (
+        "crds",
+        &[
+            "run::crd",
+            "ticket_topology::crd",
+            "doc_endpoint::crd",
+            "forum_thread::crd",
+        ],
+    ),
     ("settings", &["doc_endpoint", "housekeeping", "ports", "run", "kernel"]),
     ("telemetry", &["settings"]),
     ("tasks", &[]),

@@ -22,7 +22,12 @@ struct Breach {
 #[tokio::test]
 async fn every_bound_of_every_spec_is_enforced_and_the_refusal_names_the_field() {
     let cluster = Cluster::new().await;
-    for base in [Base::Bootstrap, Base::Topology, Base::DocEndpoint, Base::WorkspaceEndpoint] {
+    for base in [
+        Base::Bootstrap,
+        Base::Topology,
+        Base::DocEndpoint,
+        Base::WorkspaceEndpoint,
+    ] {
         let wrong = wrong_bounds_of_spec(&cluster, base).await;
         assert!(wrong.is_empty(), "{base:?}:\n{}", wrong.join("\n"));
     }
