@@ -213,6 +213,7 @@ fn pure_files_stay_pure() {
         "plans",
         "events",
         "authority",
+        "lifetime",
         "ownership",
         "position",
         "queue",

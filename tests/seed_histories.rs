@@ -58,6 +58,10 @@ struct World {
     last_revision: Option<String>,
     /// What the agent wrote and did not take back: path and content; `None`: it deleted the folder.
     work: Vec<(String, Option<String>)>,
+    /// How often the source moved on.
+    source: u32,
+    /// What of it the last seed that came to its end had put there; `None` where a killed one makes that unsure.
+    seeded: Option<u32>,
 }
 
 const TICKET: &str = "ws/n/r/t/home/ttmp/x";
@@ -69,6 +73,8 @@ impl World {
             rounds: 0,
             last_revision: None,
             work: Vec::new(),
+            source: 0,
+            seeded: None,
         };
         std::fs::create_dir_all(world.at("repos/home/ttmp/x")).unwrap();
         world.git("repos/home", &["init", "-q", "-b", "main"]);
@@ -178,6 +184,7 @@ impl World {
             Happening::SourceMovesOn => {
                 self.write("repos/home/ttmp/x/notes.md", &format!("source {}\n", self.rounds));
                 self.commit("repos/home");
+                self.source += 1;
             }
             Happening::Seed => {
                 let outcome = self.step("seed", &[], None).expect("there is an outcome");
@@ -185,12 +192,14 @@ impl World {
             }
             Happening::SeedKilledAfter(milliseconds) => {
                 let after = Duration::from_millis(u64::from(*milliseconds));
+                self.seeded = None;
                 if let Some(outcome) = self.step("seed", &[], Some(after)) {
                     self.judge(&outcome);
                 }
             }
             Happening::SeedKilledAt(place) => {
                 let points = format!("step.{}=return(kill)", BOUNDARIES[*place]);
+                self.seeded = None;
                 if let Some(outcome) = self.step("seed", &[("FAILPOINTS", &points)], None) {
                     self.judge(&outcome);
                 }
@@ -218,10 +227,20 @@ impl World {
 
     fn judge(&mut self, outcome: &Value) {
         if let Some(revision) = outcome["ok"]["revision"].as_str() {
-            assert!(self.work.is_empty(), "seeded over {:?}", self.work);
+            let kept = outcome["ok"]["kept"] == true;
+            assert_eq!(
+                kept,
+                !self.work.is_empty(),
+                "{outcome}; the agent's work: {:?}",
+                self.work
+            );
+            let newer = kept && self.seeded.is_some_and(|seeded| seeded != self.source);
+            assert!(!newer, "the source has something newer: {outcome}");
             self.last_revision = Some(revision.to_owned());
+            self.seeded = Some(self.source);
             return;
         }
+        assert_ne!(self.seeded, Some(self.source), "the source has nothing new: {outcome}");
         let error = &outcome["error"];
         assert_eq!(error["reason"], "WorkspaceDiverged", "{error}");
         assert_eq!(error["retriable"], false);
@@ -292,4 +311,29 @@ fn words_written_at_the_moment_of_the_exchange_outlive_a_crash() {
     assert_eq!(outcome["error"]["reason"], "WorkspaceDiverged", "{outcome}");
     let notes = std::fs::read_to_string(world.at(TICKET).join("notes.md")).unwrap();
     assert_eq!(notes, "at the last moment\n");
+}
+
+/// Seeded once more for nothing, an edited workspace is no trouble; a clone that took another's place is.
+#[test]
+fn a_source_with_nothing_new_leaves_an_edited_workspace_in_peace_but_only_the_clone_it_was_seeded_into() {
+    let mut world = World::new();
+    world.happen(&Happening::SourceMovesOn);
+    world.happen(&Happening::Seed);
+    world.happen(&Happening::AgentEdits);
+    world.happen(&Happening::AgentCommits);
+    let kept = world.step("seed", &[], None).unwrap();
+    assert_eq!(kept["ok"]["kept"], true, "{kept}");
+    assert_eq!(kept["ok"]["commit"], Value::Null, "{kept}");
+    world.nothing_is_lost();
+
+    std::fs::remove_dir_all(world.at("ws/n/r/t/home")).unwrap();
+    world.step("prepare", &[], None);
+    let base = std::fs::read_to_string(world.at("ws/n/r/t/.metawsm/base-home")).unwrap();
+    let older = world.git("repos/home", &["rev-parse", "main~1"]);
+    world.git("ws/n/r/t/home", &["reset", "-q", "--hard", older.trim()]);
+    assert_ne!(base.trim(), older.trim());
+    world.agent_writes("notes.md");
+    let refused = world.step("seed", &[], None).unwrap();
+    assert_eq!(refused["error"]["reason"], "WorkspaceDiverged", "{refused}");
+    world.nothing_is_lost();
 }

@@ -21,9 +21,9 @@ use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::vanished;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::Executor;
-use crate::run::RunKind;
 use crate::run::crd::Run;
 use crate::run::turnstile::Turnstile;
+use crate::run::{ProgressLog, RunKind};
 use crate::tasks::Tasks;
 use crate::ticket_topology::TopologyKind;
 use crate::ticket_topology::crd::TicketTopology;
@@ -84,6 +84,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         topologies: topology_store.clone(),
         executor: executor.clone(),
         turnstile,
+        progress: ProgressLog::default(),
         settings: Arc::new(args.run_settings()),
     };
     start_kind(

@@ -85,6 +85,12 @@ pub struct Living {
 }
 
 impl Living {
+    /// Whether a Run of that name is alive, or may be.
+    pub fn has_run(&self, namespace: &str, run: &str) -> bool {
+        let named = |(n, r, _): &(String, String, String)| n == namespace && r == run;
+        self.unreadable.contains(&(namespace.to_owned(), run.to_owned())) || self.workspaces.iter().any(named)
+    }
+
     /// Whether somebody alive needs it, or may.
     pub fn needs(&self, found: &Found) -> bool {
         match &found.kind {
@@ -99,10 +105,7 @@ impl Living {
                     || self.workspaces.contains(&place)
                     || self.unreadable.contains(&(namespace.clone(), run.clone()))
             }
-            Kind::HalfRemoved { namespace, run } => {
-                let place = |w: &(String, String, String)| w.0 == *namespace && w.1 == *run;
-                self.unreadable.contains(&(namespace.clone(), run.clone())) || self.workspaces.iter().any(place)
-            }
+            Kind::HalfRemoved { namespace, run } => self.has_run(namespace, run),
             // A Run that cannot be read may need any cache.
             Kind::Cache { key } => {
                 self.caches.iter().any(|family| key.starts_with(family)) || !self.unreadable.is_empty()

@@ -137,6 +137,7 @@ impl Housekeeper {
         // Listed first: whoever made what is there was in the cache by then, unless it is gone.
         let all = list(&places)?;
         let living = (self.census)();
+        sweeper.remove_empty_runs(&living, places.namespace.as_deref())?;
         let unneeded: Vec<_> = all.iter().filter(|f| !living.needs(f)).collect();
         let mut ledger = Ledger::load(&places.ledger)?;
         ledger.follow_clocks(self.last.map(|(at, then)| (at, then.elapsed())), now);

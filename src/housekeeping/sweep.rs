@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock, fstat};
 use super::Places;
 use super::found::{Found, Kind, Living};
 use super::list::{ORPHANS, open, owner_of};
-use crate::adapters::nofollow::Folder;
+use crate::adapters::nofollow::{self, Folder};
 use crate::failpoint::boundary;
 
 /// Beside what it takes up, so that a rename gets there; no namespace and no cache has such a name.
@@ -54,6 +54,30 @@ impl Shelf {
                     put(&trash, &name, &root.make(Path::new(ORPHANS))?, &name)?;
                 } else {
                     trash.remove(&name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes empty folders of Runs that are gone: what a kill left of a sweep that had only the folders above to go.
+    pub fn remove_empty_runs(&self, living: &Living, only: Option<&str>) -> io::Result<()> {
+        let Some(root) = open(&self.workspaces)? else {
+            return Ok(());
+        };
+        let is_ours = |name: &&str| !name.starts_with('.') && only.is_none_or(|only| only == *name);
+        for name in root.names()? {
+            let Some(namespace) = name.to_str().filter(is_ours) else {
+                continue;
+            };
+            if root.kind(&name)? != Some(nofollow::Kind::Folder) {
+                continue;
+            }
+            let folder = root.folder(&name)?;
+            for run in folder.names()? {
+                let gone = run.to_str().is_some_and(|run| !living.has_run(namespace, run));
+                if gone && folder.kind(&run)? == Some(nofollow::Kind::Folder) {
+                    folder.remove_if_empty(&run)?;
                 }
             }
         }

@@ -142,6 +142,9 @@ pub struct SeedOutcome {
     pub skipped: Vec<String>,
     /// The documents were made from the brief.
     pub bootstrapped: bool,
+    /// The source had nothing new, and documents that were changed in the workspace were left as they are.
+    #[serde(default)]
+    pub kept: bool,
 }
 
 /// Looks at the clones without running anything an agent could have configured.

@@ -8,6 +8,7 @@ use crate::controller::kind::Note;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::subject::Subject;
+use crate::ports::workspaces::SeedOutcome;
 
 /// The claims on all tickets are held and the home is pinned.
 pub const ACCEPTED: &str = "Accepted";
@@ -74,14 +75,19 @@ pub fn prepare_failed(workspace: &WorkspaceStatus) -> Transition {
 }
 
 /// The documents are there.
-pub fn seeded(workspace: &WorkspaceStatus, directory: &str, bootstrapped: bool) -> Transition {
+pub fn seeded(workspace: &WorkspaceStatus, outcome: &SeedOutcome) -> Transition {
     let s = &workspace.seed;
+    let cause = match outcome {
+        SeedOutcome { kept: true, .. } => "NothingNew",
+        SeedOutcome { bootstrapped: true, .. } => "Bootstrapped",
+        SeedOutcome { .. } => "Copied",
+    };
     let facts = json!({
         "ticket": workspace.ticket, "workspace": workspace.name, "revision": s.revision, "sourceCommit": s.source_commit,
-        "commit": s.commit, "files": s.files, "bytes": s.bytes, "attempt": s.attempts, "directory": directory,
-        "bootstrapped": bootstrapped.then_some(true),
+        "commit": s.commit, "files": s.files, "bytes": s.bytes, "attempt": s.attempts, "directory": outcome.directory,
+        "bootstrapped": outcome.bootstrapped.then_some(true), "kept": outcome.kept.then_some(true),
     });
-    Transition::of_controller(SEEDED, if bootstrapped { "Bootstrapped" } else { "Copied" }, facts)
+    Transition::of_controller(SEEDED, cause, facts)
 }
 
 /// The documents could not be brought there.

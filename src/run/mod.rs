@@ -22,6 +22,7 @@ mod first_sight;
 mod home;
 mod observe;
 mod plans;
+mod progress;
 pub mod queue;
 mod reasons;
 mod retry;
@@ -55,6 +56,7 @@ use crate::ports::executor::Executor;
 use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::ticket_topology::crd::TicketTopology;
 use crd::{Run, RunStatus};
+pub use progress::ProgressLog;
 use turnstile::Turnstile;
 
 /// What the settings say about Runs.
@@ -81,6 +83,7 @@ pub struct RunKind {
     pub topologies: Store<Guarded<TicketTopology>>,
     pub executor: Arc<dyn Executor>,
     pub turnstile: Arc<Turnstile>,
+    pub progress: ProgressLog,
     pub settings: Arc<RunSettings>,
 }
 

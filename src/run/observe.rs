@@ -89,7 +89,9 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
     let accepted = object.status.as_ref().is_some_and(|s| s.docs.is_some());
     let mut steps = BTreeMap::new();
     for workspace in workspaces {
-        steps.insert(workspace.name.clone(), look(kind, object, workspace).await?);
+        let seen = look(kind, object, workspace).await?;
+        kind.progress.see(object, workspace, &seen);
+        steps.insert(workspace.name.clone(), seen);
     }
     let clones_missing = workspaces.iter().any(|w| w.prepare.state != PrepareState::Ready);
     let free_bytes = match clones_missing && !deleting {

@@ -53,6 +53,9 @@ const PROGRESS: Duration = Duration::from_secs(10);
 /// How often a full disk is looked at again.
 const ROOM: Duration = Duration::from_secs(15);
 
+/// What a seed says that had nothing to do.
+const KEPT: &str = "nothing new since the last seed; what was changed in the workspace is left as it is";
+
 /// The longest message of a step that is kept.
 const MESSAGE: usize = 1024;
 
@@ -257,13 +260,13 @@ fn seed(next: &mut Advance, ground: &Ground<'_>) {
         }
         Seen::Done(outcome) => {
             let s = &mut next.status.seed;
-            (s.state, s.stalled, s.reason, s.message) = (SeedState::Synced, false, None, None);
+            (s.state, s.stalled, s.reason) = (SeedState::Synced, false, None);
+            s.message = outcome.kept.then(|| KEPT.to_owned());
             (s.attempts, s.at, s.synced_at) = (s.attempts + 1, Some(now), Some(now));
             (s.files, s.bytes) = (Some(outcome.files), Some(outcome.bytes));
-            (s.revision, s.source_commit) = (Some(outcome.revision), outcome.source_commit);
-            s.commit = outcome.commit.or(s.commit.take());
-            next.transitions
-                .push(events::seeded(&next.status, &outcome.directory, outcome.bootstrapped));
+            (s.revision, s.source_commit) = (Some(outcome.revision.clone()), outcome.source_commit.clone());
+            s.commit = outcome.commit.clone().or(s.commit.take());
+            next.transitions.push(events::seeded(&next.status, &outcome));
         }
         Seen::Failed(error) => seed_failed(next, &error, now),
     }

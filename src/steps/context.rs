@@ -50,6 +50,11 @@ impl StepContext {
         &self.scratch
     }
 
+    /// What is told next is written, whenever something was told last.
+    pub fn tell_next(&mut self) {
+        self.told = None;
+    }
+
     /// Tells how far the work is, unless that was told a moment ago. Never fails: nobody's work depends on it.
     pub fn tell(&mut self, words: impl FnOnce() -> String) {
         let Some(path) = &self.progress else { return };

@@ -20,7 +20,7 @@ use crate::ports::workspaces::{GitRules, SeedLimits};
 use crate::run::RunSettings;
 use crate::run::crd::Run;
 use crate::run::pure::{Effect as RunEffect, Observed as RunObserved, Steps, decide as decide_run};
-use crate::ticket_topology::crd::{Claim, MADE_BY, TicketTopology, TicketTopologySpec};
+use crate::ticket_topology::crd::{CANONICAL_SINCE, Claim, MADE_BY, TicketTopology, TicketTopologySpec};
 use crate::ticket_topology::pure::{Effect as TopologyEffect, Observed as TopologyObserved, decide as decide_topology};
 
 const X: &str = "/repos/x";
@@ -69,6 +69,13 @@ enum Happening {
         home: usize,
     },
     DeleteTopology(usize),
+    /// A Run's work becomes canonical history: what a close does before it gives the claims back.
+    Canonise(usize),
+    /// A person says so of a ticket, or takes it back.
+    MarkCanonical {
+        ticket: usize,
+        is: bool,
+    },
     /// What is seen of the world moves on by so many writes.
     SeeMore(usize),
     RunPass(usize),
@@ -90,6 +97,8 @@ fn happenings() -> impl Strategy<Value = Happening> {
         1 => (0usize..3, 0..HOMES.len()).prop_map(|(ticket, home)| Happening::Write { ticket, home }),
         1 => (0usize..3, 0..HOMES.len()).prop_map(|(ticket, home)| Happening::Edit { ticket, home }),
         1 => (0usize..3).prop_map(Happening::DeleteTopology),
+        1 => name.clone().prop_map(Happening::Canonise),
+        1 => (0usize..3, any::<bool>()).prop_map(|(ticket, is)| Happening::MarkCanonical { ticket, is }),
         8 => (1usize..6).prop_map(Happening::SeeMore),
         14 => name.clone().prop_map(Happening::RunPass),
         2 => (name, 0usize..4).prop_map(|(name, effects)| Happening::DyingPass(name, effects)),
@@ -116,6 +125,8 @@ struct World {
     seen_topologies: usize,
     /// Version of the last own write of an object, which its driver waits to see.
     written: BTreeMap<String, u64>,
+    /// Topologies that are canonical and that nobody asked to delete: name to uid.
+    canonical: BTreeMap<String, String>,
 }
 
 impl World {
@@ -150,6 +161,7 @@ impl World {
             seen_runs: 0,
             seen_topologies: 0,
             written: BTreeMap::new(),
+            canonical: BTreeMap::new(),
         }
     }
 
@@ -172,9 +184,12 @@ impl World {
             }
             Happening::Edit { ticket: index, home } => self.edit(*index, *home),
             Happening::DeleteTopology(index) => {
-                let at = self.now;
-                self.api.delete_topology(&topology_name(&ticket(*index)), None, at)
+                let (name, at) = (topology_name(&ticket(*index)), self.now);
+                self.canonical.remove(&name);
+                self.api.delete_topology(&name, None, at)
             }
+            Happening::Canonise(name) => self.canonise(&run_name(*name)),
+            Happening::MarkCanonical { ticket: index, is } => self.mark(&topology_name(&ticket(*index)), *is),
             Happening::SeeMore(writes) => {
                 let newest = self.api.history.len() - 1;
                 // One cache runs ahead of the other in turn.
@@ -218,6 +233,31 @@ impl World {
             "spec": { "tickets": tickets, "repos": repos, "docHomeRepo": home, "docSeedMode": "None" },
         });
         self.api.create_run(serde_json::from_value(run).unwrap())
+    }
+
+    /// Every topology that the Run claims is marked.
+    fn canonise(&mut self, run: &str) -> Result<(), Lost> {
+        let run = self.api.now.runs.get(run).ok_or(Lost)?.clone();
+        let claimed: Vec<_> = run.spec.tickets.iter().filter(|t| self.claims(&run, t)).collect();
+        claimed.into_iter().try_for_each(|t| self.mark(&topology_name(t), true))
+    }
+
+    fn mark(&mut self, name: &str, canonical: bool) -> Result<(), Lost> {
+        self.api.change_topology(name, None, |t| {
+            if canonical {
+                let since = "2026-11-21T12:00:00Z".to_owned();
+                t.annotations_mut().insert(CANONICAL_SINCE.to_owned(), since);
+            } else {
+                t.annotations_mut().remove(CANONICAL_SINCE);
+            }
+        })?;
+        let topology = &self.api.now.topologies[name];
+        if canonical && topology.metadata.deletion_timestamp.is_none() {
+            self.canonical.insert(name.to_owned(), topology.uid().unwrap());
+        } else {
+            self.canonical.remove(name);
+        }
+        Ok(())
     }
 
     /// A person changes the home, which the API server lets pass only while nobody claims it, nor takes a URL away.
@@ -388,6 +428,11 @@ impl World {
 
     /// What holds at every moment.
     fn promises(&self) {
+        for (name, uid) in &self.canonical {
+            let stays = self.api.now.topologies.get(name);
+            let stays = stays.filter(|t| t.uid().as_ref() == Some(uid) && t.metadata.deletion_timestamp.is_none());
+            assert!(stays.is_some(), "{name} is canonical and went by itself");
+        }
         for topology in self.api.now.topologies.values() {
             let mut homes: Vec<_> = claims_of(topology).iter().map(|c| normalise(&c.home_url)).collect();
             homes.extend(
@@ -501,7 +546,7 @@ impl World {
         for topology in self.api.now.topologies.values() {
             let by_run = topology.labels().contains_key(MADE_BY);
             assert!(
-                !by_run || !claims_of(topology).is_empty(),
+                !by_run || !claims_of(topology).is_empty() || topology.annotations().contains_key(CANONICAL_SINCE),
                 "{} stays without claims",
                 topology.name_any()
             );
@@ -673,6 +718,32 @@ fn ten_runs_for_one_ticket_with_two_homes_end_with_one_home() {
         world.settle();
         assert_eq!(working(&world).len(), 5, "the others go on by themselves");
     }
+}
+
+#[test]
+fn a_canonical_topology_outlives_its_last_claim_and_keeps_other_homes_off() {
+    let mut world = World::new();
+    world.create(0, &[0], 0).unwrap();
+    world.settle();
+    world.happen(&Happening::Canonise(0));
+    world.happen(&Happening::Delete(0));
+    world.settle();
+    let uid = world.api.now.topologies["t-0"].uid();
+    world.create(1, &[0], 2).unwrap();
+    world.create(2, &[0], 0).unwrap();
+    world.settle();
+    world.settled_promises();
+    let accepted = |world: &World, run: &str| world.api.now.runs[run].status.as_ref().unwrap().docs.is_some();
+    assert!(accepted(&world, "r-2"), "the same home joins");
+    assert!(!accepted(&world, "r-1"), "another home is refused");
+    assert_eq!(world.api.now.topologies["t-0"].uid(), uid, "it is still the same one");
+
+    world.happen(&Happening::Delete(2));
+    world.settle();
+    world.happen(&Happening::MarkCanonical { ticket: 0, is: false });
+    world.settle();
+    world.settled_promises();
+    assert!(accepted(&world, "r-1"), "taken back, it goes, and who waited goes on");
 }
 
 /// Found by the histories above: a topology that people delete while a Run uses it kept the claim of another, torn out one.

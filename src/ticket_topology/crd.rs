@@ -9,10 +9,13 @@ use crate::kernel::journal::JournalEntry;
 use crate::kernel::moment::Moment;
 use crate::kernel::text_rules::{DNS_LABEL, DOCS_PATH, DOCS_PATH_HELP, ONE_WORD, TICKET, TICKET_HELP};
 
-/// Marks a topology that Runs made: it goes with its last claim. Written at creation, never changed after.
+/// Marks a topology that Runs made: it goes with its last claim, unless it is canonical. Written at creation, never changed after.
 pub const MADE_BY: &str = "metawsm.dev/made-by";
 /// The value of [`MADE_BY`] for topologies that Runs made.
 pub const MADE_BY_RUN: &str = "run";
+/// Annotation with the time since when a ticket's documents are canonical history: set when a Run of it is closed, or by
+/// hand. Such a topology stays without claims, whoever made it.
+pub const CANONICAL_SINCE: &str = "metawsm.dev/canonical-since";
 
 /// Who owns a ticket's documents, and where to read them now. Made by the first Run that needs it, or by hand.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]

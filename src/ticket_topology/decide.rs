@@ -5,8 +5,9 @@ use std::time::Duration;
 use kube::ResourceExt as _;
 
 use super::authority::authority;
-use super::crd::{Claim, MADE_BY, MADE_BY_RUN, TicketTopology, TicketTopologyStatus};
-use super::events::{self, DELETED, OWNER_CHANGED};
+use super::crd::{Claim, TicketTopology, TicketTopologyStatus};
+use super::events::{self, DELETED};
+use super::lifetime::{Lifetime, lifetime};
 use super::observe::Observed;
 use super::ownership::owner;
 use crate::kernel::condition::{self, READY, RECONCILING, STALLED, Tri, Verdict};
@@ -28,9 +29,6 @@ pub enum Effect {
 const AUTHORITY_KNOWN: &str = "AuthorityKnown";
 const LAST_CLAIM_GONE: &str = "LastClaimGone";
 
-/// A topology that a Run made and never claimed (it crashed in between) goes after so long.
-const UNCLAIMED: Duration = Duration::from_mins(1);
-
 /// The decision.
 pub fn decide(observed: &Observed, now: Moment) -> Plan<TicketTopologyStatus, Effect> {
     let topology = observed.topology.as_ref();
@@ -46,11 +44,11 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<TicketTopologyStatus, Ef
         return deleting(topology, &claims, effects, now);
     }
     let (mut status, transitions) = described(topology, &claims);
-    let leaving = leaves_after(topology, &claims, now);
+    let lifetime = lifetime(topology, &claims, now);
     let mut next = Next::Settled;
-    let mut ready = Verdict::new(READY, true, "Recorded", ready_message(&claims));
-    match leaving {
-        Some(Duration::ZERO) => {
+    let mut ready = Verdict::new(READY, true, "Recorded", ready_message(&claims, lifetime));
+    match lifetime {
+        Lifetime::Going(Duration::ZERO) => {
             let announced = condition::find(&status.conditions, READY).is_some_and(|c| c.reason == LAST_CLAIM_GONE);
             if announced && transitions.is_empty() && effects.is_empty() {
                 effects.push(Effect::Delete);
@@ -62,8 +60,8 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<TicketTopologyStatus, Ef
                 "no Run works on this ticket any more; the topology goes",
             );
         }
-        Some(after) => next = Next::After(after),
-        None => {}
+        Lifetime::Going(after) => next = Next::After(after),
+        Lifetime::Claimed | Lifetime::ByHand | Lifetime::Canonical => {}
     }
     let reason = ready.reason;
     status.conditions = conditions(&status, ready, topology, now);
@@ -105,26 +103,11 @@ fn described(topology: &TicketTopology, claims: &[Claim]) -> (TicketTopologyStat
     (status, transitions)
 }
 
-/// After how long an unclaimed topology that Runs made has to go; `None`: it stays.
-fn leaves_after(topology: &TicketTopology, claims: &[Claim], now: Moment) -> Option<Duration> {
-    let made_by_run = topology.labels().get(MADE_BY).is_some_and(|v| v == MADE_BY_RUN);
-    if !made_by_run || !claims.is_empty() {
-        return None;
-    }
-    let journal = topology
-        .status
-        .as_ref()
-        .map(|s| s.journal.as_slice())
-        .unwrap_or_default();
-    if journal.iter().any(|e| e.kind == OWNER_CHANGED) {
-        return Some(Duration::ZERO);
-    }
-    let born = topology.creation_timestamp().map_or(now, |t| Moment::new(t.0));
-    Some(UNCLAIMED.saturating_sub(now.since(born)))
-}
-
-fn ready_message(claims: &[Claim]) -> String {
+fn ready_message(claims: &[Claim], lifetime: Lifetime) -> String {
     match claims.len() {
+        0 if lifetime == Lifetime::Canonical => {
+            "no Run works on this ticket; its documents are canonical, so the topology stays".to_owned()
+        }
         0 => "no Run works on this ticket".to_owned(),
         1 => format!("Run {} works on this ticket", claims[0].run_name),
         n => format!("{n} Runs work on this ticket: {}", names(claims)),

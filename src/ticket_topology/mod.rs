@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! made (by a Run or by hand) ─▶ claimed ─▶ … ─▶ last claim gone ─▶ deleted by itself, if Runs made it
+//!                                                                     └▶ stays, if it is canonical or by hand
 //! ```
 //!
 //! Claims are written by Runs, each its own; this driver writes all the rest of the status and never a claim.
@@ -11,6 +12,7 @@ mod authority;
 pub mod crd;
 mod decide;
 mod events;
+mod lifetime;
 mod observe;
 mod ownership;
 

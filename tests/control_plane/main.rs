@@ -26,6 +26,9 @@ mod fault_leader;
 mod fault_redis;
 mod fault_road;
 mod fault_sqlite;
+#[path = "../remotes/server.rs"]
+#[expect(dead_code, reason = "other tests have its remotes misbehave")]
+mod git_server;
 mod harness;
 mod road;
 mod sabotage;
@@ -34,15 +37,22 @@ mod soak;
 mod status_first_sight;
 mod status_settled;
 mod status_suspend;
+mod story_canonical;
 mod story_deletion;
+mod story_disk;
 mod story_docs_missing;
 mod story_forbidden;
 mod story_history_lost;
 mod story_home_without_url;
+#[cfg(feature = "failpoints")]
+mod story_housekeeping_killed;
 mod story_killed;
+#[cfg(feature = "failpoints")]
+mod story_progress;
 mod story_queue;
 mod story_races;
 mod story_redis_lost;
+mod story_same_names;
 mod story_seed_sources;
 mod story_seeding;
 mod story_topology;

@@ -119,6 +119,14 @@ impl<'a> Isolated<'a> {
         Ok(line.split_whitespace().nth(2).map(str::to_owned))
     }
 
+    /// Whether `head` is the commit or builds on it; `false` also where the commit is not there.
+    pub fn builds_on(&self, commit: &str) -> Result<bool, StepError> {
+        let call = self.call().args(&["merge-base", "--is-ancestor"]);
+        let call = call.operands([commit, self.head.as_str()]);
+        let (code, _) = call.accept(&[0, 1, 128]).answer()?;
+        Ok(code == 0)
+    }
+
     /// How many bytes the files of a commit's folder have.
     pub fn bytes_of(&self, commit: &str, folder: &Path) -> Result<u64, StepError> {
         let listing = self

@@ -1,9 +1,10 @@
 //! The rule on repository URLs applied to this machine: the pure rule of the kernel, and for local repositories that
-//! nothing of them lies outside the allowed folders, symbolic links and git files included.
+//! nothing of them lies outside the allowed folders: symbolic links, git files and alternates included.
 
 use std::path::{Path, PathBuf};
 
 use super::call::GitCall;
+use super::object_stores::object_stores;
 use crate::kernel::repo_url::{self, RepoLocation};
 use crate::ports::executor::StepError;
 use crate::ports::workspaces::GitRules;
@@ -67,9 +68,20 @@ fn local(url: &str, path: &Path, rules: &GitRules) -> Result<Remote, StepError> 
         })?;
     for part in found.lines() {
         let part = Path::new(part).canonicalize().map_err(|e| missing(&e))?;
-        let objects = part.join("objects").canonicalize();
-        if !allowed(&part) || objects.is_ok_and(|objects| !allowed(&objects)) {
+        if !allowed(&part) {
             return Err(refused());
+        }
+        let stores = object_stores(&part.join("objects")).map_err(|error| {
+            let why = format!("\"{url}\": where its objects lie cannot be told: {error}");
+            StepError::lasting("LocalRepoNotAllowed", why)
+        })?;
+        if let Some(outside) = stores.iter().find(|store| !allowed(store)) {
+            let why = format!(
+                "\"{url}\" reads objects from \"{}\" (info/alternates or a link), outside the folders that the settings \
+                 allow for local repositories; copy them in with \"git repack -a -d\" and remove info/alternates",
+                outside.display()
+            );
+            return Err(StepError::lasting("LocalRepoNotAllowed", why));
         }
     }
     let address = real
@@ -111,6 +123,12 @@ mod tests {
         let line = format!("gitdir: {}\n", scratch.path().join("outside/.git").display());
         std::fs::write(roots.join("gitfile/.git"), line).unwrap();
         std::fs::create_dir(roots.join("plain")).unwrap();
+        for (name, objects) in [("sharing", "roots/good"), ("borrowing", "outside")] {
+            init(&roots.join(name));
+            let objects = scratch.path().join(objects).join(".git/objects");
+            let list = roots.join(name).join(".git/objects/info/alternates");
+            std::fs::write(list, format!("{}\n", objects.display())).unwrap();
+        }
 
         let rules = GitRules {
             local_roots: vec![roots.clone()],
@@ -126,6 +144,8 @@ mod tests {
         assert_eq!(verdict("good"), Ok("file"));
         assert_eq!(verdict("linked"), Err("LocalRepoNotAllowed".into()));
         assert_eq!(verdict("gitfile"), Err("LocalRepoNotAllowed".into()));
+        assert_eq!(verdict("sharing"), Ok("file"));
+        assert_eq!(verdict("borrowing"), Err("LocalRepoNotAllowed".into()));
         assert_eq!(verdict("plain"), Err("RepoNotFound".into()));
         assert_eq!(verdict("absent"), Err("RepoNotFound".into()));
     }

@@ -7,6 +7,7 @@ pub mod cache;
 pub mod call;
 pub mod isolated;
 pub mod location;
+mod object_stores;
 pub mod refs;
 pub mod remote_failure;
 

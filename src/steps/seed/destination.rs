@@ -33,6 +33,9 @@ pub struct Record {
     pub revision: String,
     /// Whether it was also committed.
     pub settled: bool,
+    /// The branch's commit that held it then: another clone in the folder's place does not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// The exchange that was about to happen, until somebody looked how it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Exchange>,
@@ -141,6 +144,11 @@ impl<'a> Destination<'a> {
         }
     }
 
+    /// Whether the branch still builds on a commit.
+    pub fn is_in_history(&self, commit: Option<&str>) -> Result<bool, StepError> {
+        commit.map_or(Ok(false), |commit| self.git.builds_on(commit))
+    }
+
     /// Refuses a folder that git would not show to anybody.
     pub fn refuse_ignored(&self, directory: &Path) -> Result<(), StepError> {
         if !self.git.ignores(&directory.join("index.md"))? {
@@ -163,6 +171,7 @@ impl<'a> Destination<'a> {
         self.write_record(&Record {
             revision: revision.to_owned(),
             settled: false,
+            head: None,
             exchange: Some(Exchange {
                 directory: directory.to_owned(),
                 old: old.map(str::to_owned),
@@ -238,6 +247,7 @@ impl<'a> Destination<'a> {
         self.write_record(&Record {
             revision: revision.to_owned(),
             settled: true,
+            head: commit.clone().or_else(|| Some(self.head.clone())),
             exchange: None,
         })?;
         let private = &self.workspace.private;

@@ -66,6 +66,11 @@ fn copy(
     let in_place = match compare(plan, destination, &directory, contents.as_ref(), &revision)? {
         Verdict::Same => true,
         Verdict::Replace => destination.exchange(&directory, &revision, there.as_deref())?,
+        Verdict::NothingNew => {
+            destination.discard_stage();
+            let kept = outcome(staged, &directory, None, source.commit(), false)?;
+            return Ok(SeedOutcome { kept: true, ..kept });
+        }
         Verdict::Diverged => false,
     };
     if !in_place {
@@ -127,6 +132,8 @@ fn compare(
 ) -> Result<Verdict, StepError> {
     let there = contents.map(Contents::revision);
     let record = destination.record()?.unwrap_or_default();
+    let last = there.as_deref() != Some(source) && record.settled && record.revision == source;
+    let last = last && destination.is_in_history(record.head.as_deref())?;
     let ours: Vec<&str> = plan
         .last_revision
         .as_deref()
@@ -138,6 +145,7 @@ fn compare(
         destination: there.as_deref(),
         equals_base: there.as_deref() != Some(source) && destination.equals_base(directory, contents)?,
         ours: &ours,
+        last: last.then_some(source),
     }))
 }
 
@@ -163,6 +171,7 @@ fn outcome(
         directory: directory.to_owned(),
         skipped: staged.skipped,
         bootstrapped,
+        kept: false,
     })
 }
 

@@ -122,7 +122,9 @@ impl<'a> Stage<'a> {
     }
 
     /// What was copied.
-    pub fn finish(self) -> Staged {
+    pub fn finish(mut self) -> Staged {
+        self.context.tell_next();
+        self.tell();
         Staged {
             contents: self.contents,
             skipped: self.skipped,
@@ -185,9 +187,10 @@ impl<'a> Stage<'a> {
 
     fn tell(&mut self) {
         let (copied, expected) = (self.contents.files(), self.expected);
+        let bytes = self.contents.bytes;
         self.context.tell(|| match expected {
-            Some(all) => format!("copied {copied} of {all} files"),
-            None => format!("copied {copied} files"),
+            Some(all) => format!("copied {copied} of {all} files, {bytes} bytes"),
+            None => format!("copied {copied} files, {bytes} bytes"),
         });
     }
 }

@@ -11,6 +11,8 @@ pub struct Facts<'a> {
     pub equals_base: bool,
     /// Revisions that we put there ourselves: the last one reported, and the last one begun.
     pub ours: &'a [&'a str],
+    /// Revision of the last seed that came to its end, where its commit is still in the branch's history.
+    pub last: Option<&'a str>,
 }
 
 /// What is to be done.
@@ -19,7 +21,9 @@ pub enum Verdict {
     /// It is there already.
     Same,
     Replace,
-    /// Somebody changed it: never overwritten.
+    /// Somebody changed it, and the source has nothing that was not seeded before: it stays as it is.
+    NothingNew,
+    /// Somebody changed it, and the source has something else: never overwritten.
     Diverged,
 }
 
@@ -29,6 +33,7 @@ pub fn judge(facts: &Facts<'_>) -> Verdict {
         Some(revision) if revision == facts.source => Verdict::Same,
         Some(revision) if facts.ours.contains(&revision) => Verdict::Replace,
         Some(_) | None if facts.equals_base => Verdict::Replace,
+        Some(_) | None if facts.last == Some(facts.source) => Verdict::NothingNew,
         Some(_) | None => Verdict::Diverged,
     }
 }
@@ -44,6 +49,11 @@ mod tests {
             destination,
             equals_base,
             ours: &["o"],
+            last: None,
+        };
+        let seeded = |facts, last| Facts {
+            last: Some(last),
+            ..facts
         };
         let table = [
             (facts(Some("s"), false), Verdict::Same),
@@ -53,6 +63,13 @@ mod tests {
             (facts(Some("x"), false), Verdict::Diverged),
             (facts(None, true), Verdict::Replace),
             (facts(None, false), Verdict::Diverged),
+            (seeded(facts(Some("x"), false), "s"), Verdict::NothingNew),
+            (seeded(facts(None, false), "s"), Verdict::NothingNew),
+            (seeded(facts(Some("x"), false), "older"), Verdict::Diverged),
+            (seeded(facts(None, false), "older"), Verdict::Diverged),
+            (seeded(facts(Some("s"), false), "s"), Verdict::Same),
+            (seeded(facts(Some("b"), true), "s"), Verdict::Replace),
+            (seeded(facts(Some("o"), false), "s"), Verdict::Replace),
         ];
         for (facts, expected) in table {
             assert_eq!(judge(&facts), expected, "{facts:?}");

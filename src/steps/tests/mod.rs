@@ -1,5 +1,6 @@
 //! Steps against real git and real files. Each test has a world of its own in a temporary folder.
 
+mod bootstrap_contract;
 mod cleanup;
 mod full_disk;
 mod hostile;

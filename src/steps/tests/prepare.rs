@@ -174,3 +174,25 @@ fn an_empty_repository_and_a_missing_one_are_told_apart() {
     plan.repos[0].url = world.root.join("repos/absent").to_str().unwrap().into();
     assert_eq!(prepare(&plan, &mut world.context()).unwrap_err().reason, "RepoNotFound");
 }
+
+#[test]
+fn a_repository_that_borrows_objects_from_outside_is_refused_until_it_has_its_own() {
+    let world = World::new();
+    let outside = world.root.join("outside");
+    world.git(&world.root, &["clone", "-q", "--bare", "repos/home", "outside"]);
+    world.git(&world.root, &["-C", "repos/home", "gc", "-q", "--prune=now"]);
+    let list = world.home().join(".git/objects/info/alternates");
+    std::fs::write(&list, format!("{}\n", outside.join("objects").display())).unwrap();
+    world.git(&world.home(), &["repack", "-q", "-a", "-d", "-l"]);
+    let error = prepare(&world.prepare_plan(), &mut world.context()).unwrap_err();
+    assert_eq!((error.reason.as_str(), error.retriable), ("LocalRepoNotAllowed", false));
+    for words in ["outside/objects", "info/alternates", "git repack -a -d"] {
+        assert!(error.message.contains(words), "{}", error.message);
+    }
+    assert!(!world.clone().exists());
+
+    world.git(&world.home(), &["repack", "-q", "-a", "-d"]);
+    std::fs::remove_file(&list).unwrap();
+    world.prepare();
+    world.git(&world.clone(), &["fsck", "--no-progress"]);
+}

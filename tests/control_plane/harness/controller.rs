@@ -17,6 +17,7 @@ use super::polling::{eventually, within};
 /// How a controller is started. Every field may be changed before [`Settings::start`].
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Empty: all namespaces; then the places that are named after it must be set with [`Settings::with`].
     pub namespace: String,
     /// Tests that restart a controller keep its name, so that it need not wait for its own Lease to run out.
     pub identity: String,
@@ -72,6 +73,9 @@ impl Settings {
             .env("METAWSM_GIT_LOCAL_ROOTS", roots.join(","))
             .env("METAWSM_LOG", "info,metawsm=debug")
             .envs(self.more.iter().map(|(n, v)| (n, v)));
+        if self.namespace.is_empty() {
+            command.env_remove("METAWSM_NAMESPACE");
+        }
         command
     }
 }

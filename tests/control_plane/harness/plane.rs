@@ -44,6 +44,11 @@ impl Plane {
         self.script("install-crds", &[&crds]).await;
     }
 
+    /// Who asked it for what.
+    pub fn audit_log(&self) -> PathBuf {
+        self.folder.path().join("audit.log")
+    }
+
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.path().join("kubeconfig")
     }

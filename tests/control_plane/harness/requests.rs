@@ -55,3 +55,31 @@ impl Requests {
             .collect()
     }
 }
+
+/// One request for Secrets.
+#[derive(Debug)]
+pub struct SecretRequest {
+    pub verb: String,
+    pub namespace: String,
+    /// Empty where none was named.
+    pub name: String,
+}
+
+/// Every request for Secrets in a whole audit log, but those of people (kubectl).
+pub fn for_secrets(log: &std::path::Path) -> Vec<SecretRequest> {
+    let lines = BufReader::new(File::open(log).expect("the audit log is there")).lines();
+    let entries = lines
+        .map_while(Result::ok)
+        .filter_map(|l| serde_json::from_str::<Value>(&l).ok());
+    let word = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let asked = entries.filter(|e| {
+        let person = e["userAgent"].as_str().is_some_and(|a| a.starts_with("kubectl"));
+        e["stage"] == "ResponseComplete" && e["objectRef"]["resource"] == "secrets" && !person
+    });
+    let told = asked.map(|e| SecretRequest {
+        verb: word(&e["verb"]),
+        namespace: word(&e["objectRef"]["namespace"]),
+        name: word(&e["objectRef"]["name"]),
+    });
+    told.filter(|r| r.namespace != "kube-system").collect()
+}
