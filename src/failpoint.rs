@@ -21,7 +21,7 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 53] = [
+pub const ALL: [(&str, Caller); 55] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
@@ -32,6 +32,8 @@ pub const ALL: [(&str, Caller); 53] = [
     ("vanished.before_record", Caller::Fails),
     ("vanished.after_record", Caller::Fails),
     ("lease.after_write", Caller::Goes),
+    ("projections.before_batch", Caller::Fails),
+    ("projections.after_batch", Caller::Fails),
     ("run.after_enter", Caller::Fails),
     ("run.after_topology", Caller::Fails),
     ("run.after_claim", Caller::Fails),

@@ -3,6 +3,7 @@
 
 mod housekeeping;
 mod kinds;
+mod projections;
 mod queue;
 mod relay;
 mod rights;
@@ -29,6 +30,7 @@ use crate::controller::metrics::Metrics;
 use crate::controller::{client, report, schema};
 use crate::housekeeping::metrics::HousekeepingMetrics;
 use crate::ports::clock::Clock;
+use crate::projections::metrics::ProjectionMetrics;
 use crate::relay::metrics::RelayMetrics;
 use crate::run::crd::Run;
 use crate::settings::ControllerArgs;
@@ -36,6 +38,8 @@ use crate::tasks::Tasks;
 use crate::telemetry;
 use crate::ticket_topology::crd::TicketTopology;
 use crate::web::health::{self, Health, Readiness};
+
+pub use projections::rebuild;
 
 /// How often numbers that nobody pushes are brought up to date.
 const COUNT: Duration = Duration::from_secs(15);
@@ -51,6 +55,7 @@ struct Ground {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     relay_metrics: RelayMetrics,
+    projection_metrics: ProjectionMetrics,
     housekeeping_metrics: HousekeepingMetrics,
     readiness: Readiness,
     mark: watch::Sender<Option<String>>,
@@ -73,6 +78,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
         metrics: Arc::default(),
         relay_metrics: RelayMetrics::default(),
+        projection_metrics: ProjectionMetrics::default(),
         housekeeping_metrics: HousekeepingMetrics::default(),
         readiness: Readiness::default(),
         mark,
@@ -152,6 +158,7 @@ async fn lead(
     ground.readiness.set("database", true);
     watch_database(tasks, &history, stop);
     relay::start_relay(ground, tasks, &history, &leadership, last).await?;
+    projections::start_projector(ground, tasks, &history);
     let (reporter, worker) = report::reporter(work.clone(), args.identity(), ground.metrics.clone());
     tasks.spawn("reporter", {
         let stop = stop.clone();
@@ -214,6 +221,7 @@ async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> 
     let mut registry = Registry::default();
     ground.metrics.register(&mut registry);
     ground.relay_metrics.register(&mut registry);
+    ground.projection_metrics.register(&mut registry);
     ground.housekeeping_metrics.register(&mut registry);
     let listener = TcpListener::bind(args.http_listen).await;
     let listener = listener.with_context(|| format!("failed to listen on --http-listen {}", args.http_listen))?;

@@ -2,4 +2,5 @@
 
 pub mod args;
 pub mod commands;
+mod forum_text;
 mod printer;

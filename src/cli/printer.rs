@@ -91,7 +91,8 @@ pub fn audit_table(lines: &[AuditLine]) -> String {
     rendered(&table)
 }
 
-fn table(header: &[&str]) -> Table {
+/// An empty table.
+pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     if io::stdout().is_terminal() {
@@ -103,7 +104,8 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn rendered(table: &Table) -> String {
+/// A table's text, without blanks at the ends of lines.
+pub fn rendered(table: &Table) -> String {
     table
         .lines()
         .map(|line| line.trim_end().to_owned())
@@ -124,9 +126,10 @@ fn facts(facts: &Value) -> String {
 }
 
 /// Text with every character spelled out that a terminal would obey: controls and changes of direction.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let obeyed = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -5,6 +5,8 @@ pub mod event_sink;
 pub mod executor;
 pub mod journal;
 pub mod outbox;
+pub mod projection;
+pub mod questions;
 pub mod read_model;
 pub mod secrets;
 pub mod step_folder;

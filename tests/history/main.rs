@@ -1,6 +1,10 @@
 //! The history against real files and a real Redis: what is recorded is never lost, doubled or out of order.
 
 mod commands;
+mod forum_commands;
+mod forum_folding;
+mod forum_reading;
+mod forum_stage;
 mod mirroring;
 mod recording;
 mod recovering;

@@ -3,13 +3,21 @@
 
 mod adopt;
 mod chain;
+mod change;
 mod event_row;
 mod failure;
 mod identity;
 mod log;
 mod open;
+mod projection;
+mod projection_rows;
+mod question_filter;
+mod question_reads;
+mod questions;
 mod read;
 mod record;
+mod retention;
+mod snapshot;
 mod verify;
 mod writer;
 
@@ -21,9 +29,10 @@ use async_trait::async_trait;
 use sqlx::SqlitePool;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use self::change::Change;
 use self::failure::words;
 use self::identity::FileIdentity;
-use self::writer::{Answer, Change, Command, Writer};
+use self::writer::{Answer, Command, Writer};
 use crate::kernel::journal::JournalEntry;
 use crate::ports::clock::Clock;
 use crate::ports::journal::{Journal, JournalError, Record, Recorded, Vanished};
@@ -36,6 +45,7 @@ pub struct History {
     commands: mpsc::Sender<Command>,
     readers: HistoryReader,
     appended: Arc<Notify>,
+    recorded: Arc<Notify>,
 }
 
 /// The history, open for reading only; also beside a running controller.
@@ -54,12 +64,13 @@ impl History {
             .await
             .map_err(|error| words(&error))?;
         let readers = HistoryReader::open(path).await?;
-        let appended = Arc::new(Notify::new());
+        let (appended, recorded) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (commands, queue) = mpsc::channel(writer::QUEUE);
         let writer = Writer {
             pool,
             clock,
             appended: appended.clone(),
+            recorded: recorded.clone(),
         };
         tokio::spawn(writer.work(queue));
         Ok(Self {
@@ -67,6 +78,7 @@ impl History {
             commands,
             readers,
             appended,
+            recorded,
         })
     }
 

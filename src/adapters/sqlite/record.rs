@@ -38,6 +38,8 @@ SELECT ?2, ?3 + row_number() OVER (ORDER BY j.key), value ->> 'event_id', value 
 FROM json_each(?1) j
 WHERE NOT EXISTS (SELECT 1 FROM events e
                   WHERE e.subject_uid = value ->> 'subject_uid' AND e.subject_seq = value ->> 'subject_seq')
+  AND NOT EXISTS (SELECT 1 FROM folded_subjects f
+                  WHERE f.subject_uid = value ->> 'subject_uid' AND f.seq >= value ->> 'subject_seq')
 ORDER BY j.key";
 
 const INSERT_OUTBOX: &str = "

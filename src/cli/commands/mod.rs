@@ -2,4 +2,5 @@
 
 pub mod audit;
 pub mod db;
+pub mod forum;
 pub mod policy;
