@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::forum::start_forum_upkeep;
 use super::housekeeping::start_housekeeping;
 use super::queue::call_up;
 use super::{COUNT, Ground};
@@ -19,6 +20,8 @@ use crate::controller::kind::Kind;
 use crate::controller::metrics::ControllerLabels;
 use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::vanished;
+use crate::forum_thread::ThreadKind;
+use crate::forum_thread::crd::ForumThread;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::Executor;
 use crate::run::crd::Run;
@@ -29,7 +32,7 @@ use crate::ticket_topology::TopologyKind;
 use crate::ticket_topology::crd::TicketTopology;
 
 /// How many kinds there are.
-pub const KINDS: usize = 2;
+pub const KINDS: usize = 3;
 
 /// How often the mirror is compared with the cluster, for objects that vanished.
 const SWEEP: Duration = Duration::from_mins(5);
@@ -59,7 +62,7 @@ impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
 ///
 /// # Errors
 /// The executor's folder cannot be used.
-pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyhow::Result<()> {
+pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, thread_kind: ThreadKind) -> anyhow::Result<()> {
     let args = &ground.args;
     let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(
         &args.data_dir,
@@ -67,6 +70,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         usize::from(args.max_steps),
     )?);
     let (runs, topologies) = (Feed::<Run>::new(), Feed::<TicketTopology>::new());
+    let threads = Feed::<ForumThread>::new();
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
 
@@ -82,6 +86,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
     let run_kind = RunKind {
         client: shared.client.clone(),
         topologies: topology_store.clone(),
+        threads: threads.store.clone(),
         executor: executor.clone(),
         turnstile,
         progress: ProgressLog::default(),
@@ -106,6 +111,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         topologies,
         tap,
     );
+    start_threads(ground, tasks, shared, thread_kind, threads, wake_run.clone());
 
     start_housekeeping(ground, tasks, shared, run_store, executor.clone());
     tasks.spawn("step news", step_news(executor, wake_run, ground.stop.clone()));
@@ -120,6 +126,33 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyho
         stop.cancelled().await;
     });
     Ok(())
+}
+
+/// Starts the threads' driver. A thread that changed wakes the Run that counts it.
+fn start_threads(
+    ground: &Ground,
+    tasks: &mut Tasks,
+    shared: &Shared,
+    kind: ThreadKind,
+    feed: Feed<ForumThread>,
+    wake_run: Pokes<Run>,
+) {
+    start_forum_upkeep(
+        ground,
+        tasks,
+        shared,
+        kind.clone(),
+        feed.store.clone(),
+        feed.wake.clone(),
+    );
+    let tap = move |thread: &Guarded<ForumThread>| {
+        if let Ok(ForumThread { spec, metadata, .. }) = &thread.0
+            && let (Some(run), Some(namespace)) = (&spec.run_ref, &metadata.namespace)
+        {
+            let _ = wake_run.send(ObjectRef::new(&run.name).within(namespace));
+        }
+    };
+    start_kind(ground, tasks, Context::new(kind, shared.clone()), feed, tap);
 }
 
 /// Wakes the Runs whose steps ended.

@@ -1,6 +1,7 @@
 //! The composition root: the only file that names adapters and kinds. Starts everything in order, ends everything in
 //! order, and ends the process when any part ends by itself. Decides nothing else.
 
+mod forum;
 mod housekeeping;
 mod kinds;
 mod projections;
@@ -28,7 +29,10 @@ use crate::controller::context::Shared;
 use crate::controller::lease::{Elector, Leadership, LeaseConfig};
 use crate::controller::metrics::Metrics;
 use crate::controller::{client, report, schema};
+use crate::forum_thread::crd::ForumThread;
+use crate::forum_thread::metrics::ForumMetrics;
 use crate::housekeeping::metrics::HousekeepingMetrics;
+use crate::policy::metrics::PolicyMetrics;
 use crate::ports::clock::Clock;
 use crate::projections::metrics::ProjectionMetrics;
 use crate::relay::metrics::RelayMetrics;
@@ -57,6 +61,8 @@ struct Ground {
     relay_metrics: RelayMetrics,
     projection_metrics: ProjectionMetrics,
     housekeeping_metrics: HousekeepingMetrics,
+    forum_metrics: ForumMetrics,
+    policy_metrics: PolicyMetrics,
     readiness: Readiness,
     mark: watch::Sender<Option<String>>,
 }
@@ -80,6 +86,8 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         relay_metrics: RelayMetrics::default(),
         projection_metrics: ProjectionMetrics::default(),
         housekeeping_metrics: HousekeepingMetrics::default(),
+        forum_metrics: ForumMetrics::default(),
+        policy_metrics: PolicyMetrics::default(),
         readiness: Readiness::default(),
         mark,
     };
@@ -179,7 +187,8 @@ async fn lead(
         metrics: ground.metrics.clone(),
         caches: Caches::new(kinds::KINDS),
     };
-    kinds::start_kinds(ground, tasks, &shared)?;
+    let thread_kind = forum::thread_kind(ground, tasks, &shared).await?;
+    kinds::start_kinds(ground, tasks, &shared, thread_kind)?;
     Ok(Some(history))
 }
 
@@ -201,7 +210,8 @@ async fn wait_for_schema(work: &Client, stop: &CancellationToken) -> bool {
     loop {
         let checked = async {
             schema::check(work, &Run::crd()).await?;
-            schema::check(work, &TicketTopology::crd()).await
+            schema::check(work, &TicketTopology::crd()).await?;
+            schema::check(work, &ForumThread::crd()).await
         };
         match checked.await {
             Ok(()) => return true,
@@ -223,6 +233,8 @@ async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> 
     ground.relay_metrics.register(&mut registry);
     ground.projection_metrics.register(&mut registry);
     ground.housekeeping_metrics.register(&mut registry);
+    ground.forum_metrics.register(&mut registry);
+    ground.policy_metrics.register(&mut registry);
     let listener = TcpListener::bind(args.http_listen).await;
     let listener = listener.with_context(|| format!("failed to listen on --http-listen {}", args.http_listen))?;
     let address = listener.local_addr()?;

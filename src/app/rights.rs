@@ -16,7 +16,7 @@ const CHECK_MISSING: Duration = Duration::from_secs(3);
 const OURS: &str = "metawsm.dev";
 
 /// What the controller does in the namespaces that it works in.
-const WORK: [(&str, &str, &[&str]); 5] = [
+const WORK: [(&str, &str, &[&str]); 7] = [
     (OURS, "runs", &["get", "list", "watch", "patch"]),
     (OURS, "runs/status", &["patch"]),
     (
@@ -25,6 +25,8 @@ const WORK: [(&str, &str, &[&str]); 5] = [
         &["list", "watch", "create", "patch", "delete"],
     ),
     (OURS, "tickettopologies/status", &["patch"]),
+    (OURS, "forumthreads", &["get", "list", "watch", "patch"]),
+    (OURS, "forumthreads/status", &["patch"]),
     ("events.k8s.io", "events", &["create", "patch"]),
 ];
 /// What it does in the namespace of its Lease.

@@ -107,6 +107,9 @@ pub trait Kind: Send + Sync + 'static {
     /// The Kubernetes Event of a journal entry, where it deserves one.
     fn note_of(entry: &JournalEntry) -> Option<Note>;
 
+    /// A journal entry was just written; for counting.
+    fn written(&self, _entry: &JournalEntry) {}
+
     /// What is recorded of an object that vanished while nobody watched.
     fn vanished() -> Transition;
 

@@ -42,6 +42,7 @@ pub async fn write<K: Kind>(
     let journal = K::status(&written).map(CommonStatus::journal).unwrap_or_default();
     let fresh = journal.len().saturating_sub(notes.len());
     for entry in &journal[fresh..] {
+        cx.kind.written(entry);
         if let Some(note) = K::note_of(entry) {
             cx.shared.reporter.tell(written.object_ref(&()), note);
         }

@@ -1,7 +1,159 @@
 //! The ForumThread kind: a question, who has to answer it, and by when.
+//!
+//! ```text
+//! New ──▶ Triaged ──▶ WaitingOperator ⇄ WaitingHuman ──▶ Answered ──▶ Closed
+//! └─ clock ┘                            └── clock ─┘        └▶ asked again
+//! ```
+//!
+//! People and agents write the spec. This driver records what they said and changed, in order and each once, and keeps
+//! the clock: in New and WaitingHuman a question that nobody answers is escalated, exactly once per level. It writes
+//! nothing but the status.
 
+pub mod audit;
 pub mod clock_guard;
 pub mod crd;
+mod decide;
+mod draft;
+mod events;
+mod history;
+pub mod metrics;
+mod notes;
+pub mod observe;
+mod prune;
 pub mod rules;
+mod running;
 pub mod sla;
+mod snapshot;
+mod state_since;
 pub mod status;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod waiting_on;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::controller::kind::{CommonStatus, Kind, Note};
+use crate::kernel::event::DomainEvent;
+use crate::kernel::journal::{JournalEntry, Transition};
+use crate::kernel::moment::Moment;
+use crate::kernel::outcome::Failure;
+use crate::kernel::plan::Plan;
+use crate::kernel::subject::Subject;
+use crate::policy::live::InForce;
+use crate::ports::clock::Clock;
+use crate::ports::journal::Mirror;
+use clock_guard::ClockGuard;
+use crd::{ForumThread, ForumThreadStatus};
+use metrics::ForumMetrics;
+
+/// What the driver of threads works with.
+#[derive(Clone)]
+pub struct ThreadKind {
+    pub policy: watch::Receiver<InForce>,
+    /// Whether the API server stamps who writes.
+    pub attesting: watch::Receiver<bool>,
+    pub clock: Arc<dyn Clock>,
+    /// The time since the machine's start, sleep included; it never jumps.
+    pub since_boot: fn() -> Duration,
+    pub guard: Arc<Mutex<ClockGuard>>,
+    pub metrics: ForumMetrics,
+}
+
+#[async_trait]
+impl Kind for ThreadKind {
+    type Resource = ForumThread;
+    type Status = ForumThreadStatus;
+    type Observed = observe::Observed;
+    type Effect = decide::Effect;
+
+    const NAME: &'static str = "ForumThread";
+    const MANAGER: &'static str = "metawsm-thread";
+    const FINALIZER: &'static str = "metawsm.dev/thread";
+
+    fn status(object: &ForumThread) -> Option<&ForumThreadStatus> {
+        object.status.as_ref()
+    }
+
+    fn spec(object: &ForumThread) -> Value {
+        let mut object = object.clone();
+        prune::prune(&mut object);
+        serde_json::to_value(&object.spec).unwrap_or_default()
+    }
+
+    fn prune(object: &mut ForumThread) {
+        prune::prune(object);
+    }
+
+    fn is_pruned(object: &ForumThread) -> bool {
+        prune::is_pruned(object)
+    }
+
+    fn has_news(object: &ForumThread) -> bool {
+        history::has_news(object)
+    }
+
+    async fn observe(&self, object: &Arc<ForumThread>, room: usize) -> Result<observe::Observed, Failure> {
+        Ok(observe::observe(self, object, room))
+    }
+
+    fn decide(observed: &observe::Observed, now: Moment) -> Plan<ForumThreadStatus, decide::Effect> {
+        decide::decide(observed, now)
+    }
+
+    async fn apply(&self, _object: &ForumThread, effect: &decide::Effect) -> Result<(), Failure> {
+        match *effect {}
+    }
+
+    fn event_of(subject: &Subject, entry: &JournalEntry) -> Option<DomainEvent> {
+        events::event_of(subject, entry)
+    }
+
+    fn complete(object: &ForumThread, event: DomainEvent) -> DomainEvent {
+        events::complete(object, event)
+    }
+
+    fn note_of(entry: &JournalEntry) -> Option<Note> {
+        notes::note_of(entry)
+    }
+
+    fn written(&self, entry: &JournalEntry) {
+        if let Some(late) = events::lateness(entry) {
+            self.metrics.escalations.inc();
+            self.metrics.lateness.observe(late.as_secs_f64());
+        }
+    }
+
+    fn vanished() -> Transition {
+        events::deleted(&Value::Null, &Value::Null, &Value::Null, true)
+    }
+
+    fn vanished_from(mirror: &Mirror) -> Transition {
+        let (spec, status) = (&mirror.spec, &mirror.status);
+        events::deleted(&status["state"], &spec["ticket"], &spec["runRef"]["name"], true)
+    }
+}
+
+impl CommonStatus for ForumThreadStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
+        &mut self.conditions
+    }
+    fn journal(&self) -> &[JournalEntry] {
+        &self.journal
+    }
+    fn set_journal(&mut self, journal: Vec<JournalEntry>) {
+        self.journal = journal;
+    }
+    fn set_observed_generation(&mut self, generation: i64) {
+        self.observed_generation = Some(generation);
+    }
+}

@@ -11,7 +11,7 @@ use crate::kernel::ladder::Ladder;
 use crate::kernel::moment::Moment;
 
 #[cfg(test)]
-mod model;
+pub mod model;
 
 /// From how long after its deadline on an escalation counts as late: longer than a busy controller takes to get round to
 /// a thread, shorter than any restart.

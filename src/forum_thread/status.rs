@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::crd::{Party, PostKind, ThreadState};
+use super::crd::{Assignee, Party, PostKind, Priority, ThreadState};
 use crate::kernel::journal::JournalEntry;
 use crate::kernel::moment::Moment;
 
@@ -38,6 +38,14 @@ pub struct ForumThreadStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub assignee: Option<String>,
+
+    /// The priority that was recorded last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+
+    /// The assignee that was recorded last, in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned_to: Option<Assignee>,
 
     /// The posts that were recorded, in the order of `spec.posts`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

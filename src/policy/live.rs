@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub struct InForce {
     pub policy: Arc<Policy>,
+    /// A hash of the text that it was read from; `None` where there is no file.
+    pub revision: Option<String>,
     /// Why the file is not what holds; `None` where it is.
     pub problem: Option<String>,
 }
@@ -60,15 +62,20 @@ impl LivePolicy {
             return Ok(live);
         };
         let text = contents(&path);
-        if let Err(problem) = live.judge(text) {
-            let kept = contents(&live.last_good).ok().and_then(|text| read(&text).ok());
-            let kept = kept.with_context(|| {
+        if let Err(problem) = live.judge(&text) {
+            let kept = contents(&live.last_good)
+                .ok()
+                .and_then(|text| Some((read(&text).ok()?, sha256(&text))));
+            let (kept, revision) = kept.with_context(|| {
                 format!(
                     "{problem}; correct it ('metawsm policy check {}') or start without --policy",
                     path.display()
                 )
             })?;
-            live.in_force.send_modify(|now| now.policy = Arc::new(kept));
+            live.in_force.send_modify(|now| {
+                now.policy = Arc::new(kept);
+                now.revision = Some(revision);
+            });
         }
         Ok(live)
     }
@@ -90,15 +97,15 @@ impl LivePolicy {
             }
             let path = path.clone();
             match tokio::task::spawn_blocking(move || contents(&path)).await {
-                Ok(text) => self.seen(text),
+                Ok(text) => self.seen(&text),
                 Err(error) => warn!(%error, "the policy file could not be looked at"),
             }
         }
     }
 
     /// A text is judged once it was seen twice: a file that is being written may be half there.
-    fn seen(&mut self, text: io::Result<String>) {
-        let key = key(&text);
+    fn seen(&mut self, text: &io::Result<String>) {
+        let key = key(text);
         if self.judged.as_ref() == Some(&key) {
             self.unsettled = None;
             return;
@@ -111,14 +118,14 @@ impl LivePolicy {
         let _ = self.judge(text);
     }
 
-    fn judge(&mut self, text: io::Result<String>) -> Result<(), String> {
-        self.judged = Some(key(&text));
+    fn judge(&mut self, text: &io::Result<String>) -> Result<(), String> {
+        self.judged = Some(key(text));
         let shown = self
             .path
             .as_deref()
             .map(|p| p.display().to_string())
             .unwrap_or_default();
-        let policy = match &text {
+        let policy = match text {
             Ok(text) => read(text).map_err(|error| format!("policy file '{shown}': {error}")),
             Err(error) => Err(format!("failed to read policy file '{shown}': {error}")),
         };
@@ -138,6 +145,7 @@ impl LivePolicy {
                 info!(file = shown, "policy taken");
                 self.in_force.send_replace(InForce {
                     policy: Arc::new(policy),
+                    revision: text.as_deref().ok().map(sha256),
                     problem: None,
                 });
                 Ok(())
@@ -209,7 +217,7 @@ mod tests {
     }
 
     fn look(live: &mut LivePolicy, house: &House) {
-        live.seen(contents(&house.file()));
+        live.seen(&contents(&house.file()));
     }
 
     #[test]

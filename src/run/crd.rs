@@ -27,6 +27,7 @@ use crate::kernel::text_rules::{
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Doc-Home", type_ = "string", json_path = ".status.docs.homeRepo"),
     printcolumn(name = "Seed", type_ = "string", json_path = ".status.docs.seedSummary"),
+    printcolumn(name = "Waiting", type_ = "integer", json_path = ".status.forum.open"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", priority = 1),
     printcolumn(name = "Revision", type_ = "string", json_path = ".status.docs.freshnessRevision", priority = 1),

@@ -181,6 +181,7 @@ fn summarise(observed: &Observed, draft: &mut Draft, admission: &Admission, now:
         .transitions
         .extend(warnings.iter().filter(news).map(events::warned));
     status.warnings = warnings;
+    status.forum = Some(observed.forum);
     if let Some(docs) = status.docs.as_mut() {
         summary::freshness(docs, &status.workspaces);
     }

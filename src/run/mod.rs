@@ -19,6 +19,7 @@ mod decide;
 mod deletion;
 mod events;
 mod first_sight;
+mod forum;
 mod home;
 mod observe;
 mod plans;
@@ -46,6 +47,7 @@ use serde_json::Value;
 
 use crate::controller::kind::{CommonStatus, Kind, Note};
 use crate::controller::runner::Guarded;
+use crate::forum_thread::crd::ForumThread;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::moment::Moment;
@@ -81,6 +83,7 @@ pub struct RunSettings {
 pub struct RunKind {
     pub client: Client,
     pub topologies: Store<Guarded<TicketTopology>>,
+    pub threads: Store<Guarded<ForumThread>>,
     pub executor: Arc<dyn Executor>,
     pub turnstile: Arc<Turnstile>,
     pub progress: ProgressLog,

@@ -11,8 +11,9 @@ use kube::{Client, Resource as _, ResourceExt as _};
 
 use super::RunKind;
 use super::RunSettings;
-use super::crd::{PrepareState, Run, SeedState, WorkspaceStatus};
+use super::crd::{ForumCounts, PrepareState, Run, SeedState, WorkspaceStatus};
 use super::credentials::{self, Credentials};
+use super::forum;
 use super::queue::Line;
 use super::room::over_budget;
 use crate::kernel::outcome::Failure;
@@ -35,6 +36,8 @@ pub struct Observed {
     pub line: Line,
     /// Bytes left on the disk of the workspaces; `None` where that is not known, or does not matter now.
     pub free_bytes: Option<u64>,
+    /// The questions that were asked in this Run.
+    pub forum: ForumCounts,
     /// How many transitions the journal can take now.
     pub room: usize,
 }
@@ -113,6 +116,7 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
             false => kind.turnstile.line(),
         },
         free_bytes,
+        forum: forum::asked_in(&kind.threads.state(), object),
         room,
     })
 }

@@ -36,6 +36,10 @@ pub struct RunStatus {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub workspaces: Vec<WorkspaceStatus>,
 
+    /// The questions that were asked in this Run and are not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forum: Option<ForumCounts>,
+
     /// What somebody should know although the Run goes on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -53,6 +57,18 @@ pub struct RunStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub journal: Vec<JournalEntry>,
+}
+
+/// How many questions of a Run are not answered.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ForumCounts {
+    /// Neither answered nor closed.
+    pub open: i64,
+    /// Of those, in state WaitingHuman.
+    pub waiting_human: i64,
+    /// Of those, escalated since they entered their state.
+    pub escalated: i64,
 }
 
 /// What somebody should know although the Run goes on.

@@ -199,6 +199,7 @@ impl World {
             (w.name.clone(), steps)
         });
         Observed {
+            forum: super::crd::ForumCounts::default(),
             run: Arc::new(self.run.clone()),
             topologies: self
                 .topologies

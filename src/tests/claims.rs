@@ -327,6 +327,7 @@ impl World {
             (w.name.clone(), steps)
         });
         RunObserved {
+            forum: crate::run::crd::ForumCounts::default(),
             run: run.clone(),
             topologies: names.filter_map(|n| seen.get(&n).map(|t| (n, t.clone()))).collect(),
             steps: steps.collect(),

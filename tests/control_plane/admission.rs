@@ -3,12 +3,14 @@
 
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{CustomResourceExt as _, ResourceExt as _};
+use metawsm::forum_thread::crd::ForumThread;
 use metawsm::run::crd::Run;
 use metawsm::ticket_topology::crd::TicketTopology;
 use serde_json::{Value, json};
 
 use crate::harness::cluster::Cluster;
 use crate::harness::manifests::merge;
+use crate::harness::people::Person;
 use crate::schemas::rules;
 
 /// What a case begins from.
@@ -17,6 +19,7 @@ pub enum Base {
     Run,
     Bootstrap,
     Topology,
+    Thread,
 }
 
 /// One case: an object, perhaps its status, perhaps a change of it, and whether the API server takes it.
@@ -29,6 +32,9 @@ pub struct Case {
     pub words: &'static str,
     pub create: Value,
     pub status: Option<Value>,
+    /// JSON patches between creation and change.
+    pub before: Vec<Value>,
+    /// A merge of the object, or, where it is a list, a JSON patch.
     pub then: Option<Value>,
     pub refused: bool,
 }
@@ -46,6 +52,7 @@ impl About {
             words,
             create,
             status: None,
+            before: vec![],
             then: None,
             refused,
         }
@@ -82,6 +89,12 @@ impl Case {
             ..self
         }
     }
+
+    /// After this JSON patch.
+    pub fn after(mut self, patch: Value) -> Case {
+        self.before.push(patch);
+        self
+    }
 }
 
 /// A manifest that is accepted as it is. `number` keeps names apart.
@@ -98,6 +111,12 @@ pub fn manifest(base: Base, number: usize) -> Value {
             "TicketTopology",
             json!({
                 "ticket": format!("CASE-{number}"), "docHomeRepo": "api", "docHomeURL": "https://github.com/a/api",
+            }),
+        ),
+        Base::Thread => (
+            "ForumThread",
+            json!({
+                "ticket": "METAWSM-101", "title": "Which port?", "posts": [{"id": "q-1", "kind": "Question", "body": "80 is taken."}],
             }),
         ),
     };
@@ -121,6 +140,7 @@ pub fn api(cluster: &Cluster, base: Base) -> Api<DynamicObject> {
     let resource = match base {
         Base::Run | Base::Bootstrap => Run::api_resource(),
         Base::Topology => TicketTopology::api_resource(),
+        Base::Thread => ForumThread::api_resource(),
     };
     Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &resource)
 }
@@ -184,6 +204,14 @@ async fn try_case(cluster: &Cluster, case: &Case, number: usize) -> Result<Value
             .patch_status(&made.name_any(), &PatchParams::default(), &patch)
             .await
             .map_err(|e| format!("STATUS NOT TAKEN: {e}"))?;
+    }
+    if then.is_array() {
+        let (admin, name) = (Person::admin(cluster), made.name_any());
+        for patch in &case.before {
+            let done = admin.patch(&name, patch.clone()).await;
+            done.map_err(|(_, message)| format!("NOT EVEN BROUGHT THERE: {message}"))?;
+        }
+        return admin.patch(&name, then.clone()).await.map_err(|(_, message)| message);
     }
     let mut changed = serde_json::to_value(&now).unwrap();
     merge(&mut changed, then.clone());

@@ -1,4 +1,4 @@
-//! Every bound of both schemas, found in `crds/` and not in a list: lengths, sizes, enums, numbers, dates, required
+//! Every bound of all schemas, found in `crds/` and not in a list: lengths, sizes, enums, numbers, dates, required
 //! fields and types, in spec and status. A sample that has every field is broken at one place at a time.
 
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
@@ -21,7 +21,7 @@ struct Breach {
 #[tokio::test]
 async fn every_bound_of_every_spec_is_enforced_and_the_refusal_names_the_field() {
     let cluster = Cluster::new().await;
-    for base in [Base::Bootstrap, Base::Topology] {
+    for base in [Base::Bootstrap, Base::Topology, Base::Thread] {
         let mut whole = manifest(base, 0);
         merge(&mut whole, json!({ "spec": sample_spec(base) }));
         try_create(&cluster, base, &whole)
@@ -39,7 +39,7 @@ async fn every_bound_of_every_spec_is_enforced_and_the_refusal_names_the_field()
 #[tokio::test]
 async fn every_bound_of_every_status_is_enforced_and_the_refusal_names_the_field() {
     let cluster = Cluster::new().await;
-    for base in [Base::Bootstrap, Base::Topology] {
+    for base in [Base::Bootstrap, Base::Topology, Base::Thread] {
         let api = api(&cluster, base);
         let object: DynamicObject = serde_json::from_value(manifest(base, 0)).unwrap();
         api.create(&PostParams::default(), &object).await.unwrap();
@@ -67,7 +67,7 @@ async fn every_bound_of_every_status_is_enforced_and_the_refusal_names_the_field
 
 #[test]
 fn the_samples_have_every_field_of_the_schemas() {
-    for base in [Base::Bootstrap, Base::Topology] {
+    for base in [Base::Bootstrap, Base::Topology, Base::Thread] {
         let whole = json!({ "spec": sample_spec(base), "status": sample_status(base) });
         for path in parts(&schema(base))
             .keys()

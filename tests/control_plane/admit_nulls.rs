@@ -138,7 +138,7 @@ async fn kubectl_refuses_a_misspelt_field_and_explains_the_right_one() {
 #[test]
 fn every_field_is_described_and_every_text_and_list_is_bounded() {
     let mut poor = Vec::new();
-    for base in [Base::Run, Base::Topology] {
+    for base in [Base::Run, Base::Topology, Base::Thread] {
         // Conditions are Kubernetes' own type.
         let ours = parts(&schema(base))
             .into_iter()

@@ -1,4 +1,4 @@
-//! Samples that have every field of both kinds, so that each can be broken.
+//! Samples that have every field of all kinds, so that each can be broken.
 
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ pub fn sample_spec(base: Base) -> Value {
         Base::Topology => json!({
             "ticket": "CASE-0", "docHomeRepo": "api", "docHomeURL": "https://github.com/a/api", "docsPath": "ttmp",
         }),
+        Base::Thread => thread(),
     }
 }
 
@@ -45,6 +46,7 @@ pub fn sample_status(base: Base) -> Value {
             "owner": {"runName": "relay", "runUID": "u-1"}, "runs": 1, "authority": {"kind": "None", "reason": "NoEndpoint"},
             "claims": [{"runUID": "u-1", "runName": "relay", "homeURL": "/srv/docs", "since": WHEN}],
         }),
+        Base::Thread => thread_status(),
     };
     crate::harness::manifests::merge(&mut status, own);
     status
@@ -66,5 +68,33 @@ fn workspace() -> Value {
             "state": "Synced", "revision": "sha256:0", "sourceCommit": "c", "commit": "c", "files": 1, "bytes": 1, "at": WHEN,
             "syncedAt": WHEN, "attempts": 1, "reason": "a", "message": "b", "stalled": false,
         },
+    })
+}
+
+fn thread() -> Value {
+    let author = json!({"type": "Operator", "name": "ada", "attested": false, "via": "admin"});
+    json!({
+        "ticket": "METAWSM-101", "title": "Which port?", "runRef": {"name": "relay"}, "agentName": "coder",
+        "continuedFrom": "older", "choices": ["80", "8080"], "state": "WaitingHuman", "priority": "High",
+        "assignee": {"type": "Human", "name": "ada"}, "docsSync": "Enabled",
+        "posts": [{
+            "id": "q-1", "kind": "Question", "author": author, "body": "80 is taken.", "inReplyTo": "q-0", "choice": "80",
+        }],
+        "changes": [{
+            "num": 1, "actor": author, "field": "State", "from": "New", "to": "WaitingHuman", "commandId": "c-1",
+        }],
+    })
+}
+
+fn thread_status() -> Value {
+    json!({
+        "state": "WaitingHuman", "stateSince": WHEN, "waitingOn": "Human", "assignee": "ada", "postCount": 1, "changeCount": 1,
+        "posts": [{"id": "q-1", "recordedAt": WHEN, "seq": 1, "attested": true}],
+        "lastPost": {"id": "q-1", "kind": "Question", "authorType": "Agent", "authorName": "coder", "at": WHEN},
+        "sla": {
+            "policy": {"levels": ["30m"], "repeatEvery": "10m", "revision": "sha256:0"}, "deadline": WHEN, "level": 1,
+            "escalationCount": 1, "escalations": [{"level": 1, "at": WHEN, "eventId": "e-1"}], "breached": true, "lateBy": "3m20s",
+        },
+        "docsSync": {"state": "Pending", "endpoint": "docs", "at": WHEN, "message": "waits"},
     })
 }

@@ -11,6 +11,15 @@ mod admit_run_names;
 mod admit_run_repos;
 mod admit_run_rules;
 mod admit_samples;
+mod admit_thread;
+mod admit_thread_authors;
+mod admit_thread_gate;
+mod admit_thread_kubectl;
+mod admit_thread_onbehalf;
+mod admit_thread_posts;
+mod admit_thread_random;
+mod admit_thread_states;
+mod admit_thread_unattested;
 mod admit_topology;
 #[cfg(feature = "failpoints")]
 mod crash_keeper;
@@ -42,6 +51,9 @@ mod story_deletion;
 mod story_disk;
 mod story_docs_missing;
 mod story_forbidden;
+mod story_forum;
+mod story_forum_clock;
+mod story_forum_many;
 mod story_history_lost;
 mod story_home_without_url;
 #[cfg(feature = "failpoints")]

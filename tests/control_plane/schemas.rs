@@ -20,6 +20,7 @@ pub fn schema(base: Base) -> Value {
     let name = match base {
         Base::Run | Base::Bootstrap => "runs",
         Base::Topology => "tickettopologies",
+        Base::Thread => "forumthreads",
     };
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("crds/{name}.metawsm.dev.yaml"));
     let text = std::fs::read_to_string(file).expect("crds/ is there");
@@ -51,7 +52,9 @@ pub fn rules(base: Base) -> Vec<Rule> {
         let list = part["x-kubernetes-validations"].as_array().cloned().unwrap_or_default();
         list.into_iter().map(move |r| Rule {
             path: path.clone(),
-            message: text(&r["message"]).unwrap_or_default(),
+            message: text(&r["message"])
+                .or_else(|| text(&r["messageExpression"]))
+                .unwrap_or_default(),
             field: text(&r["fieldPath"]),
         })
     };

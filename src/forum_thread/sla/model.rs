@@ -8,6 +8,8 @@ pub struct Simulation {
     since: i64,
     rungs: Vec<i64>,
     every: Option<i64>,
+    /// When the last level comes again.
+    again: Option<i64>,
     /// The last second that was lived through, counted from the entry.
     lived: i64,
     /// What rang and was not told yet: level, second since 1970, and whether it was a repeat.
@@ -20,33 +22,36 @@ impl Simulation {
     /// Starts the stopwatch.
     pub fn new(ladder: &Ladder, since: i64) -> Self {
         let whole = |d: &std::time::Duration| i64::try_from(d.as_secs()).unwrap();
+        let every = ladder.repeat().as_ref().map(whole);
+        let last = ladder.rungs().last().map(whole);
         Self {
             since,
             rungs: ladder.rungs().iter().map(whole).collect(),
-            every: ladder.repeat().as_ref().map(whole),
+            every,
+            again: last.zip(every).map(|(last, every)| last + every),
             lived: 0,
             rang: Vec::new(),
             rings: 0,
         }
     }
 
-    fn rings_at(&self, second: i64) -> Option<bool> {
-        if self.rungs.contains(&second) {
-            return Some(false);
+    /// Whether it rings at a second, and whether that is a repeat. `again`: when the last level comes again.
+    fn rings_at(&self, second: i64, again: Option<i64>) -> Option<bool> {
+        match self.rungs.contains(&second) {
+            true => Some(false),
+            false => (again == Some(second)).then_some(true),
         }
-        let (last, every) = (*self.rungs.last()?, self.every?);
-        let mut ring = last + every;
-        while ring < second {
-            ring += every;
-        }
-        (ring == second).then_some(true)
     }
 
     /// Somebody looks at this second: what is told, lowest level first.
     pub fn look(&mut self, now: i64) -> Vec<(u32, i64)> {
         while self.lived < now - self.since {
             self.lived += 1;
-            if let Some(again) = self.rings_at(self.lived) {
+            let rings = self.rings_at(self.lived, self.again);
+            if rings == Some(true) {
+                self.again = self.again.zip(self.every).map(|(ring, every)| ring + every);
+            }
+            if let Some(again) = rings {
                 self.rings += 1;
                 self.rang.push((self.rings, self.since + self.lived, again));
             }
@@ -62,10 +67,7 @@ impl Simulation {
 
     /// The second at which it rings next.
     pub fn next(&self) -> Option<i64> {
-        let horizon = self.rungs.last()? + self.every.unwrap_or(0);
-        let soon = self.lived + 1..=self.lived.max(horizon) + self.every.unwrap_or(0);
-        soon.into_iter()
-            .find(|second| self.rings_at(*second).is_some())
-            .map(|second| self.since + second)
+        let rung = self.rungs.iter().copied().find(|rung| *rung > self.lived);
+        rung.or(self.again).map(|second| self.since + second)
     }
 }

@@ -4,13 +4,16 @@
 pub mod cluster;
 pub mod controller;
 pub mod files;
+pub mod forum;
 pub mod history;
 pub mod kstatus;
 pub mod leftovers;
 pub mod manifests;
+pub mod people;
 pub mod plane;
 pub mod polling;
 pub mod redis;
 pub mod repositories;
 pub mod requests;
+pub mod room;
 pub mod stage;

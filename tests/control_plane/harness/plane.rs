@@ -53,10 +53,33 @@ impl Plane {
         self.folder.path().join("kubeconfig")
     }
 
-    pub async fn client(&self) -> Client {
+    pub async fn config(&self) -> Config {
         let read = Kubeconfig::read_from(self.kubeconfig()).unwrap();
         let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
-        Client::try_from(config.unwrap()).unwrap()
+        config.unwrap()
+    }
+
+    pub async fn client(&self) -> Client {
+        Client::try_from(self.config().await).unwrap()
+    }
+
+    /// Applies a file or folder of `manifests/`, for example `admission/gate.yaml`.
+    pub async fn apply(&self, manifest: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests").join(manifest);
+        let mut command = Command::new(variable("METAWSM_TEST_KUBECTL"));
+        command
+            .args(["apply", "-f"])
+            .arg(path)
+            .env("KUBECONFIG", self.kubeconfig());
+        let done = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{manifest}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 
     /// A story's ground on this plane.

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use kube::CustomResourceExt as _;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use kube::{CustomResourceExt as _, Resource as _};
+use metawsm::forum_thread::crd::ForumThread;
 use metawsm::run::crd::Run;
 use metawsm::ticket_topology::crd::TicketTopology;
 use serde_json::{Value, json};
@@ -95,11 +96,17 @@ impl Stage {
         Api::namespaced_with(self.cluster.client.clone(), self.namespace(), &resource)
     }
 
+    /// Threads, as untyped objects.
+    pub fn threads(&self) -> Api<DynamicObject> {
+        let resource = ForumThread::api_resource();
+        Api::namespaced_with(self.cluster.client.clone(), self.namespace(), &resource)
+    }
+
     fn api(&self, kind: &str) -> Api<DynamicObject> {
-        if kind == Run::kind(&()) {
-            self.runs()
-        } else {
-            self.topologies()
+        match kind {
+            "Run" => self.runs(),
+            "ForumThread" => self.threads(),
+            _ => self.topologies(),
         }
     }
 

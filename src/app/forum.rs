@@ -1,0 +1,213 @@
+//! What the forum needs beside its driver: the policy under watch, the clocks compared, deadlines audited, and the
+//! knowledge whether the API server stamps who writes. Starts them; decides nothing.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::Ground;
+use crate::adapters::system_clock::SystemClock;
+use crate::controller::context::Shared;
+use crate::controller::kind::Note;
+use crate::controller::runner::{Guarded, Pokes};
+use crate::forum_thread::ThreadKind;
+use crate::forum_thread::audit::judge;
+use crate::forum_thread::crd::ForumThread;
+use crate::forum_thread::observe::look_at_clocks;
+use crate::policy::live::{InForce, LivePolicy};
+use crate::tasks::Tasks;
+
+/// How often the clocks are compared: often beside the minute that a jump has to reach.
+const CLOCKS: Duration = Duration::from_secs(1);
+/// How often deadlines are audited.
+const AUDIT: Duration = Duration::from_secs(30);
+/// How often it is asked whether the policies of admission are in force.
+const ATTESTING: Duration = Duration::from_secs(15);
+/// How often a refused policy is told again: Kubernetes forgets Events after an hour.
+const TELL_AGAIN: Duration = Duration::from_mins(20);
+
+/// What makes the API server stamp who writes.
+const STAMPS: [&str; 2] = [
+    "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies/actors.forum.metawsm.dev",
+    "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings/actors.forum.metawsm.dev",
+];
+
+/// The kind with all that it works with; its policy is watched from now on.
+///
+/// # Errors
+/// There is no policy that could hold.
+pub async fn thread_kind(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyhow::Result<ThreadKind> {
+    let (args, stop) = (&ground.args, &ground.stop);
+    let last_good = args.data_dir.join("policy.last-good.yaml");
+    let live = LivePolicy::open(args.policy.clone(), last_good, ground.policy_metrics.clone())?;
+    let policy = live.reader();
+    tasks.spawn("policy", live.watch(stop.clone()));
+    let lease = ObjectReference {
+        api_version: Some("coordination.k8s.io/v1".to_owned()),
+        kind: Some("Lease".to_owned()),
+        namespace: Some(args.lease_namespace.clone()),
+        name: Some(args.lease_name.clone()),
+        ..ObjectReference::default()
+    };
+    tasks.spawn(
+        "policy news",
+        tell_problems(shared.clone(), policy.clone(), lease, stop.clone()),
+    );
+    let stamped = stamps(&shared.client).await.unwrap_or(false);
+    ground.forum_metrics.attesting.set(i64::from(stamped));
+    let (told, attesting) = watch::channel(stamped);
+    info!(
+        attesting = stamped,
+        "whether the API server stamps who writes to a thread"
+    );
+    let (client, metrics) = (shared.client.clone(), ground.forum_metrics.clone());
+    let asked_until = stop.clone();
+    tasks.spawn("attestation", async move {
+        while pause(ATTESTING, &asked_until).await {
+            match stamps(&client).await {
+                Ok(now) => {
+                    metrics.attesting.set(i64::from(now));
+                    if told.send_replace(now) != now {
+                        info!(attesting = now, "whether the API server stamps who writes to a thread");
+                    }
+                }
+                Err(error) => debug!(%error, "cannot ask whether the API server stamps who writes"),
+            }
+        }
+    });
+    Ok(ThreadKind {
+        policy,
+        attesting,
+        clock: ground.clock.clone(),
+        since_boot: SystemClock::since_boot,
+        guard: Arc::default(),
+        metrics: ground.forum_metrics.clone(),
+    })
+}
+
+/// Starts what looks after threads once all caches are complete.
+pub fn start_forum_upkeep(
+    ground: &Ground,
+    tasks: &mut Tasks,
+    shared: &Shared,
+    kind: ThreadKind,
+    threads: Store<Guarded<ForumThread>>,
+    wake: Pokes<ForumThread>,
+) {
+    let (stop, store, pokes, clocks) = (ground.stop.clone(), threads.clone(), wake.clone(), kind.clone());
+    tasks.spawn("clocks", async move {
+        let mut held = false;
+        while pause(CLOCKS, &stop).await {
+            let holds = look_at_clocks(&clocks).1.is_some();
+            if held && !holds {
+                // Timers run on the other clock: after a jump they are all wrong.
+                for thread in store.state() {
+                    let _ = pokes.send(ObjectRef::from_obj(thread.as_ref()));
+                }
+            }
+            held = holds;
+        }
+    });
+    let (stop, caches) = (ground.stop.clone(), shared.caches.clone());
+    tasks.spawn("deadline audit", async move {
+        tokio::select! {
+            () = caches.complete() => {}
+            () = stop.cancelled() => return,
+        }
+        let mut behind = HashSet::new();
+        while pause(AUDIT, &stop).await {
+            behind = audit(&kind, &threads, &wake, &behind);
+        }
+    });
+}
+
+/// One audit; what was found behind.
+fn audit(
+    kind: &ThreadKind,
+    threads: &Store<Guarded<ForumThread>>,
+    wake: &Pokes<ForumThread>,
+    behind: &HashSet<String>,
+) -> HashSet<String> {
+    let all = threads.state();
+    let readable = all.iter().filter_map(|t| t.0.as_ref().ok());
+    let now = kind.clock.now();
+    let found = judge(readable, behind, now);
+    let metrics = &kind.metrics;
+    let seconds = now.as_millis() / 1000;
+    metrics
+        .missed
+        .set(i64::try_from(found.missed.len()).unwrap_or(i64::MAX));
+    if found.missed.is_empty() {
+        metrics.audited_at.set(seconds);
+    } else {
+        warn!(
+            threads = found.missed.len(),
+            "overdue threads were not escalated; looking at them now"
+        );
+    }
+    metrics.audit_age.set(seconds - metrics.audited_at.get());
+    let missed: HashSet<_> = found.missed.iter().collect();
+    for thread in all.iter().filter(|t| {
+        t.0.as_ref()
+            .is_ok_and(|t| t.metadata.uid.as_ref().is_some_and(|u| missed.contains(u)))
+    }) {
+        let _ = wake.send(ObjectRef::from_obj(thread.as_ref()));
+    }
+    found.behind
+}
+
+/// Tells of a refused policy where people look: at the Lease of the controller.
+async fn tell_problems(
+    shared: Shared,
+    mut policy: watch::Receiver<InForce>,
+    lease: ObjectReference,
+    stop: CancellationToken,
+) {
+    loop {
+        let problem = policy.borrow_and_update().problem.clone();
+        if let Some(text) = problem {
+            let note = Note {
+                warning: true,
+                reason: "PolicyInvalid".to_owned(),
+                action: "KeepPolicy".to_owned(),
+                text: format!("{text}; the last good policy holds"),
+            };
+            shared.reporter.tell(lease.clone(), note);
+        }
+        tokio::select! {
+            changed = policy.changed() => if changed.is_err() { return stop.cancelled().await },
+            () = tokio::time::sleep(TELL_AGAIN) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Waits; `false` where it is time to end.
+async fn pause(length: Duration, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(length) => true,
+        () = stop.cancelled() => false,
+    }
+}
+
+/// Whether the policies are there. Where we may not ask, nobody vouches for anything.
+async fn stamps(client: &Client) -> Result<bool, kube::Error> {
+    for path in STAMPS {
+        let request = http::Request::get(path)
+            .body(Vec::new())
+            .map_err(kube::Error::HttpError)?;
+        match client.request::<serde_json::Value>(request).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_forbidden() => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,162 @@
+//! Clusters that lack the mutating kind, or all policies: threads work there, nothing is filled in, and what cannot be
+//! vouched for is not called attested. Each on a control plane of its own.
+
+use serde_json::{Value, json};
+
+use crate::harness::cluster::Cluster;
+use crate::harness::people::Person;
+use crate::harness::plane::Plane;
+use crate::harness::polling::eventually;
+use crate::harness::room::{QUESTION, answering, comment, post, thread, to_state};
+
+struct Bare {
+    _plane: Plane,
+    agent: Person,
+    human: Person,
+}
+
+async fn room_with(policies: &[&str]) -> Option<Bare> {
+    let plane = Plane::start().await?;
+    plane.apply("roles").await;
+    for policy in policies {
+        plane.apply(policy).await;
+    }
+    let stage = plane.stage().await;
+    let cluster: Cluster = stage.cluster.clone();
+    let account = Person::account(&cluster, "agent");
+    let agent = Person::of(plane.config().await, &cluster, &account, &["metawsm-forum-agent"]).await;
+    let human = Person::of(plane.config().await, &cluster, "ada", &["metawsm-forum-human"]).await;
+    Some(Bare {
+        _plane: plane,
+        agent,
+        human,
+    })
+}
+
+fn by(author: Value) -> Value {
+    json!({"posts": [{"id": QUESTION, "kind": "Question", "body": "80?", "author": author}]})
+}
+
+#[tokio::test]
+async fn without_any_policy_threads_work_and_nothing_is_filled_in() {
+    let Some(Bare { agent, human, _plane }) = room_with(&[]).await else {
+        return;
+    };
+    let made = agent
+        .create(&thread("plain", json!({})))
+        .await
+        .expect("an author is not required");
+    assert!(made["spec"]["posts"][0]["author"].is_null() && made["metadata"]["annotations"].is_null());
+    let moved = agent.patch("plain", to_state("Triaged")).await.unwrap();
+    assert!(moved["spec"]["changes"].is_null(), "nobody writes them");
+    human.patch("plain", answering("a-1", "Answered")).await.unwrap();
+    let given = agent
+        .create(&thread(
+            "given",
+            by(json!({"type": "Human", "name": "ada", "attested": true})),
+        ))
+        .await
+        .unwrap();
+    assert_eq!(
+        given["spec"]["posts"][0]["author"]["name"], "ada",
+        "as it was given: so the controller must not believe it"
+    );
+    for hostile in crate::admit_thread::HOSTILE {
+        let (_, words) = agent
+            .create(&thread("odd", by(json!({"type": "Agent", "name": hostile}))))
+            .await
+            .unwrap_err();
+        assert!(
+            words.contains("spec.posts[0].author.name") && words.contains("must fit into one line"),
+            "{words}"
+        );
+    }
+    let (_, words) = agent.patch("plain", to_state("Triaged")).await.unwrap_err();
+    assert!(words.contains("state cannot go from Answered to Triaged"), "{words}");
+}
+
+#[tokio::test]
+async fn without_the_mutating_kind_nobody_can_be_impersonated_and_the_gate_holds() {
+    let policies = ["admission/authors.yaml", "admission/gate.yaml", "admission/status.yaml"];
+    let Some(Bare { agent, human, _plane }) = room_with(&policies).await else {
+        return;
+    };
+    let forged = thread("forged", by(json!({"type": "Human", "name": "ada"})));
+    let words = "spec.posts[].author of a new post must be you";
+    let mut number = 0;
+    eventually("the policy of authors is heeded", async || {
+        number += 1;
+        let mut one = forged.clone();
+        one["metadata"]["name"] = json!(format!("forged-{number}"));
+        agent
+            .create(&one)
+            .await
+            .err()
+            .filter(|(_, said)| said.contains(words))
+            .map(drop)
+    })
+    .await;
+    let made = agent
+        .create(&thread("plain", json!({"state": "WaitingHuman"})))
+        .await
+        .expect("an author is not required");
+    assert!(
+        made["spec"]["posts"][0]["author"].is_null(),
+        "and then nobody is attested"
+    );
+    let me = json!({"type": "Agent", "name": agent.name, "attested": true});
+    let mine = agent
+        .create(&thread("mine", by(me.clone())))
+        .await
+        .expect("one's own name is true, so it is attested");
+    assert_eq!(mine["spec"]["posts"][0]["author"], me);
+    agent
+        .patch("plain", comment("c-1"))
+        .await
+        .expect("an edit needs no actor");
+    agent
+        .merge("plain", json!({"spec": {"priority": "High"}}))
+        .await
+        .expect("a change needs no line");
+    for lie in [
+        json!({"type": "Agent", "name": "ada"}),
+        json!({"type": "Operator", "name": agent.name}),
+        json!({"type": "Human", "name": agent.name, "attested": true}),
+        json!({"type": "Agent", "name": agent.name, "attested": true, "via": "inbox"}),
+        json!({"type": "Agent", "name": agent.name, "attested": false}),
+    ] {
+        let said = agent
+            .patch(
+                "plain",
+                post(json!({"id": "c-2", "kind": "Comment", "body": "a", "author": lie})),
+            )
+            .await;
+        assert!(said.expect_err("a lie").1.contains(words), "{lie}");
+    }
+    let line =
+        json!({"num": 1, "actor": {"type": "Human", "name": "ada"}, "field": "State", "from": "New", "to": "Closed"});
+    let (_, said) = agent
+        .merge("plain", json!({"spec": {"changes": [line]}}))
+        .await
+        .unwrap_err();
+    assert!(said.contains("spec.changes is written by admission alone"), "{said}");
+    let note = json!({"metadata": {"annotations": {"metawsm.dev/actor": "ada"}}});
+    let (_, said) = agent.merge("plain", note).await.unwrap_err();
+    assert!(
+        said.contains("metawsm.dev/actor says who changed the spec last"),
+        "{said}"
+    );
+    let closed = eventually("the gate is heeded", async || {
+        let name = format!("gate-{}", uuid::Uuid::new_v4().simple());
+        agent
+            .create(&thread(&name, json!({"state": "WaitingHuman"})))
+            .await
+            .ok()?;
+        agent.patch(&name, to_state("Closed")).await.err()
+    });
+    assert!(closed.await.1.contains("only by a human"));
+    human
+        .patch("plain", answering("a-1", "Answered"))
+        .await
+        .expect("a human answers");
+}

@@ -1,0 +1,94 @@
+//! Many deadlines in the same second, through the API server: how late the last is, against how fast it can write.
+//!
+//! `METAWSM_TEST_FULL=1` takes the 2,000 of the promise; otherwise a few show that it works.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+
+use crate::harness::forum::{policy, question};
+use crate::harness::history::column;
+use crate::harness::people::Person;
+use crate::harness::polling::within;
+use crate::harness::stage::Stage;
+
+#[tokio::test]
+async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_be_written() {
+    let many: u64 = if std::env::var_os("METAWSM_TEST_FULL").is_some() {
+        2000
+    } else {
+        40
+    };
+    let patience = Duration::from_secs(60 + many / 4);
+    let stage = Stage::new().await;
+    // All are made before the controller is there, and fall due together when it starts.
+    let admin = Person::admin(&stage.cluster);
+    let made = futures::stream::iter(0..many).map(|n| {
+        let (admin, thread) = (
+            admin.clone(),
+            question(&format!("q{n}"), json!({"state": "WaitingHuman"})),
+        );
+        async move { admin.create(&thread).await.expect("it is accepted") }
+    });
+    let _: Vec<Value> = made.buffer_unordered(16).collect().await;
+    let settings = stage.controller("a");
+    let file = policy(&settings.data, "sla: {levels: [1h]}\n");
+    let started = Instant::now();
+    let mut controller = settings.with("METAWSM_POLICY", file).lead().await;
+    let recorded = async || {
+        count(&controller.database(), "forum.thread.opened")
+            .await
+            .eq(&many)
+            .then_some(())
+    };
+    within(patience, "all are recorded", recorded).await;
+    let writing = started.elapsed();
+    controller.terminate().await;
+    // Two writes a thread (finalizer, status) took so long; one write a thread is what escalations need.
+    let folder = controller.settings.data.clone();
+    policy(&folder, "sla: {levels: [1s]}\n");
+    controller.restart().await;
+    let woken = Instant::now();
+    let touched = futures::stream::iter(0..many).map(|n| {
+        let admin = admin.clone();
+        async move {
+            let name = format!("q{n}");
+            admin.merge(&name, json!({"spec": {"state": "Triaged"}})).await.unwrap();
+            admin
+                .merge(&name, json!({"spec": {"state": "WaitingHuman"}}))
+                .await
+                .unwrap();
+        }
+    });
+    touched.buffer_unordered(16).collect::<Vec<()>>().await;
+    let entered = woken.elapsed();
+    let fired = async || {
+        count(&controller.database(), "forum.sla.escalation_requested")
+            .await
+            .ge(&many)
+            .then_some(())
+    };
+    within(patience, "all are escalated", fired).await;
+    let last = woken.elapsed();
+    let twice = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
+                 GROUP BY subject, data ->> 'stateSince', data ->> 'level' HAVING count(*) > 1";
+    assert_eq!(column(&controller.database(), twice).await, [] as [String; 0]);
+    let early = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
+                 AND julianday(occurred_at) < julianday(data ->> 'deadline')";
+    assert_eq!(column(&controller.database(), early).await, [] as [String; 0]);
+    let late = "SELECT CAST(max(data ->> 'lateBySeconds') AS TEXT) FROM events \
+                WHERE event_type = 'forum.sla.escalation_requested'";
+    println!(
+        "{many} threads: recorded in {writing:.1?} (2 writes each), entered again in {entered:.1?} (2 writes each beside the \
+         controller's own), all escalated {:.1?} after that; the latest was {} s late",
+        last.saturating_sub(entered),
+        column(&controller.database(), late).await[0]
+    );
+    controller.terminate().await;
+}
+
+async fn count(database: &std::path::Path, event_type: &str) -> u64 {
+    let query = format!("SELECT CAST(count(*) AS TEXT) FROM events WHERE event_type = '{event_type}'");
+    column(database, &query).await[0].parse().unwrap()
+}
