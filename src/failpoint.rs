@@ -21,7 +21,7 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 55] = [
+pub const ALL: [(&str, Caller); 57] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
@@ -44,6 +44,8 @@ pub const ALL: [(&str, Caller); 55] = [
     ("run.after_forget_steps", Caller::Fails),
     ("ticket_topology.after_release_abandoned", Caller::Fails),
     ("ticket_topology.after_delete", Caller::Fails),
+    ("forum_thread.after_archive", Caller::Fails),
+    ("forum_thread.after_remove_archived", Caller::Fails),
     ("sqlite.before_commit", Caller::Fails),
     ("sqlite.after_commit", Caller::Fails),
     ("sqlite.before_change", Caller::Fails),

@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 use metawsm::failpoint::{ALL, Caller};
 
 /// Calls that change something at the API server.
-const WRITES: [&str; 6] = [
+const WRITES: [&str; 7] = [
     ".patch(",
     ".patch_status(",
     ".patch_metadata(",
     ".create(&",
     ".replace(&self",
     ".delete(&",
+    ".delete(name",
 ];
 
 /// Which failpoints stand behind such calls, by file. A file that is not here may not write to the API server.
-const BEHIND: [(&str, &[&str]); 7] = [
+const BEHIND: [(&str, &[&str]); 8] = [
     // An access review is a question; nothing is kept of it.
     ("controller/rights.rs", &[]),
     ("controller/status.rs", &["drive.after_status"]),
@@ -32,6 +33,10 @@ const BEHIND: [(&str, &[&str]); 7] = [
     (
         "run/apply.rs",
         &["run.after_topology", "run.after_claim", "run.after_release"],
+    ),
+    (
+        "forum_thread/archive.rs",
+        &["forum_thread.after_archive", "forum_thread.after_remove_archived"],
     ),
     (
         "ticket_topology/apply.rs",
@@ -135,7 +140,7 @@ fn snake(word: &str) -> String {
 
 /// Files that write to the API server without a place in [`BEHIND`].
 fn unguarded(sources: &BTreeMap<String, String>) -> Vec<String> {
-    let kinds = ["controller/", "run/", "ticket_topology/"];
+    let kinds = ["controller/", "run/", "ticket_topology/", "forum_thread/"];
     let ours = sources
         .iter()
         .filter(|(name, _)| kinds.iter().any(|k| name.starts_with(k)));

@@ -58,11 +58,16 @@ impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
     }
 }
 
-/// Starts every kind.
+/// Starts every kind; the cache of threads.
 ///
 /// # Errors
 /// The executor's folder cannot be used.
-pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, thread_kind: ThreadKind) -> anyhow::Result<()> {
+pub fn start_kinds(
+    ground: &Ground,
+    tasks: &mut Tasks,
+    shared: &Shared,
+    thread_kind: ThreadKind,
+) -> anyhow::Result<Store<Guarded<ForumThread>>> {
     let args = &ground.args;
     let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(
         &args.data_dir,
@@ -71,6 +76,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, thread_k
     )?);
     let (runs, topologies) = (Feed::<Run>::new(), Feed::<TicketTopology>::new());
     let threads = Feed::<ForumThread>::new();
+    let thread_store = threads.store.clone();
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
 
@@ -125,7 +131,7 @@ pub fn start_kinds(ground: &Ground, tasks: &mut Tasks, shared: &Shared, thread_k
         info!("ready");
         stop.cancelled().await;
     });
-    Ok(())
+    Ok(thread_store)
 }
 
 /// Starts the threads' driver. A thread that changed wakes the Run that counts it.

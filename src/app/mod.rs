@@ -7,6 +7,7 @@ mod kinds;
 mod projections;
 mod queue;
 mod relay;
+mod retention;
 mod rights;
 
 use std::sync::Arc;
@@ -188,7 +189,9 @@ async fn lead(
         caches: Caches::new(kinds::KINDS),
     };
     let thread_kind = forum::thread_kind(ground, tasks, &shared).await?;
-    kinds::start_kinds(ground, tasks, &shared, thread_kind)?;
+    let policy = thread_kind.policy.clone();
+    let threads = kinds::start_kinds(ground, tasks, &shared, thread_kind)?;
+    retention::start_retention(ground, tasks, &shared, &history, threads, policy);
     Ok(Some(history))
 }
 

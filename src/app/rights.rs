@@ -25,7 +25,7 @@ const WORK: [(&str, &str, &[&str]); 7] = [
         &["list", "watch", "create", "patch", "delete"],
     ),
     (OURS, "tickettopologies/status", &["patch"]),
-    (OURS, "forumthreads", &["get", "list", "watch", "patch"]),
+    (OURS, "forumthreads", &["get", "list", "watch", "patch", "delete"]),
     (OURS, "forumthreads/status", &["patch"]),
     ("events.k8s.io", "events", &["create", "patch"]),
 ];

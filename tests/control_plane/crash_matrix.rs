@@ -19,7 +19,15 @@ use super::crash_keeper::Point;
 use super::crash_story::{Ending, told};
 
 /// Failpoints that this story does not come by, and why.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 13] = [
+    (
+        "forum_thread.after_archive",
+        "needs a closed thread past its retention: story_forum_retention",
+    ),
+    (
+        "forum_thread.after_remove_archived",
+        "needs a closed thread past its retention: story_forum_retention",
+    ),
     (
         "run.after_forget",
         "comes when an inspection is due again, by the clock",

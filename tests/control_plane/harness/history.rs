@@ -22,7 +22,8 @@ pub async fn verify(database: &Path) {
     metawsm(database, &["audit", "verify"]).await;
 }
 
-async fn metawsm(database: &Path, line: &[&str]) -> String {
+/// What a command says about the database.
+pub async fn metawsm(database: &Path, line: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_metawsm"));
     command.args(line).env("METAWSM_DB", database);
     let done = tokio::task::spawn_blocking(move || command.output())
