@@ -1,192 +1,23 @@
 //! `metawsm forum`: the questions, one of them, and what changes. Reads the history beside a running controller.
 
+mod args;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::cli::args::{DatabaseArgs, OutputArgs, OutputFormat};
+pub use self::args::ForumArgs;
+use self::args::{BoardArgs, CountsArgs, ForumVerb, ListArgs, ShowArgs, WatchArgs};
+
+use crate::cli::args::OutputFormat;
 use crate::cli::{forum_text, printer};
-use crate::kernel::question::{Participant, QuestionState, Turn, Urgency};
-use crate::ports::questions::{
-    ForumKeeping, ListCursor, Order, PageRequest, QuestionFilter, Questions, ReadMark, WatchCursor,
-};
+use crate::kernel::question::Participant;
+use crate::ports::questions::{ForumKeeping, Order, PageRequest, Questions, ReadMark, WatchCursor};
 
 /// How many changes are read at once.
 const CHANGES: u32 = 500;
-
-/// Reads the questions of the forum.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "Examples:
-  metawsm forum list --waiting-on Human                 what waits for a person
-  metawsm forum list --ticket METAWSM-101 --text retry  what was said about retries on a ticket
-  metawsm forum show -n demo relay-order                one question with its whole history
-  metawsm forum watch --state WaitingHuman -o json      changes as they come, a JSON object per line")]
-pub struct ForumArgs {
-    #[command(subcommand)]
-    verb: ForumVerb,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-enum ForumVerb {
-    /// Lists questions, newest first
-    List(ListArgs),
-    /// Shows one question with everything that was said and happened
-    Show(ShowArgs),
-    /// Prints questions as they change
-    Watch(WatchArgs),
-    /// Lists the questions whose clock runs, the next to fall due first
-    Board(BoardArgs),
-    /// Counts the questions of each sort, and the runs that wait
-    Counts(CountsArgs),
-    /// Marks everything that a question says now as read by somebody
-    MarkRead(MarkArgs),
-}
-
-#[derive(Clone, Debug, Args)]
-struct FilterArgs {
-    /// Only this namespace
-    #[arg(short, long)]
-    namespace: Option<String>,
-    /// Only this ticket, in upper or lower case
-    #[arg(long)]
-    ticket: Option<String>,
-    /// Only questions asked in this Run: NAMESPACE/NAME
-    #[arg(long)]
-    run: Option<String>,
-    /// Only these states, separated by commas: New, Triaged, WaitingOperator, WaitingHuman, Answered, Closed
-    #[arg(long, value_delimiter = ',')]
-    state: Vec<QuestionState>,
-    /// Only these priorities, separated by commas: Low, Normal, High, Urgent
-    #[arg(long, value_delimiter = ',')]
-    priority: Vec<Urgency>,
-    /// Only what was given to somebody of this name
-    #[arg(long)]
-    assignee: Option<String>,
-    /// Only what waits for: Agent, Operator, Human, Nobody
-    #[arg(long)]
-    waiting_on: Option<Turn>,
-    /// Only questions with all these words in title or posts; the beginning of a word is enough
-    #[arg(long)]
-    text: Option<String>,
-    /// Also questions that are gone from the cluster: deleted, or archived
-    #[arg(long)]
-    gone: bool,
-}
-
-impl FilterArgs {
-    fn filter(&self) -> QuestionFilter {
-        QuestionFilter {
-            namespace: self.namespace.clone(),
-            ticket: self.ticket.clone(),
-            run: self.run.clone(),
-            states: self.state.clone(),
-            priorities: self.priority.clone(),
-            assignee: self.assignee.clone(),
-            waiting_on: self.waiting_on,
-            text: self.text.clone(),
-            gone: self.gone,
-        }
-    }
-}
-
-#[derive(Clone, Debug, Args)]
-struct ListArgs {
-    #[command(flatten)]
-    database: DatabaseArgs,
-    #[command(flatten)]
-    filter: FilterArgs,
-    /// Oldest first
-    #[arg(long)]
-    oldest_first: bool,
-    /// At most so many
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    limit: u32,
-    /// Go on after the page that ended with this cursor
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<ListCursor>,
-    /// Count the posts that this person has not read
-    #[arg(long, value_name = "NAME")]
-    viewer: Option<String>,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-struct ShowArgs {
-    #[command(flatten)]
-    database: DatabaseArgs,
-    /// Its namespace
-    #[arg(short, long, default_value = "default")]
-    namespace: String,
-    /// Its name
-    name: String,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-struct WatchArgs {
-    #[command(flatten)]
-    database: DatabaseArgs,
-    #[command(flatten)]
-    filter: FilterArgs,
-    /// Begin after this cursor, which an earlier watch or list told; else with what changes from now on
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<WatchCursor>,
-    /// Print what changed until now, then the cursor, and end
-    #[arg(long, requires = "after")]
-    once: bool,
-    /// Seconds between two looks
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    interval: u64,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-struct BoardArgs {
-    #[command(flatten)]
-    database: DatabaseArgs,
-    /// Only this namespace
-    #[arg(short, long)]
-    namespace: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-struct CountsArgs {
-    #[command(flatten)]
-    database: DatabaseArgs,
-    /// Only this namespace
-    #[arg(short, long)]
-    namespace: Option<String>,
-    /// Also say how many runs wait for this person
-    #[arg(long, value_name = "NAME")]
-    viewer: Option<String>,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-struct MarkArgs {
-    #[command(flatten)]
-    database: DatabaseArgs,
-    /// Its namespace
-    #[arg(short, long, default_value = "default")]
-    namespace: String,
-    /// Its name
-    name: String,
-    /// Who has read it
-    #[arg(long, value_name = "NAME")]
-    viewer: String,
-}
 
 impl ForumArgs {
     /// The file to open.
