@@ -184,8 +184,8 @@ async fn fill(raw: &mut SqliteConnection, threads: i64) {
                substr(h, 1, 8) || '-0000-4000-8000-' || substr(h, 9, 12), type, 1,
                strftime('%Y-%m-%dT%H:%M:%SZ', 1700000000 + n, 'unixepoch'), 'demo/q-' || n, 'demo/run-' || (n % 1000),
                'T-' || (n % 5000), 'coder', 'Agent', 'coder', 1, 'uid-' || n, 'ForumThread/demo/q-' || n, 'uid-' || n, seq,
-               replace(replace(replace(replace(replace(data, '%n', n), '%p', iif(n % 3 = 0, 'High', 'Normal')),
-                 '%a', n % 50), '%s', iif(n % 4 = 0, 'WaitingHuman', iif(n % 4 = 1, 'Answered', 'Closed'))),
+               replace(replace(replace(replace(replace(data, '%n', n), '%p', iif(n / 5000 % 3 = 0, 'High', 'Normal')),
+                 '%a', n % 50), '%s', iif(n / 5000 % 2 = 0, 'WaitingHuman', iif(n % 4 = 1, 'Answered', 'Closed'))),
                  '%b', 'Some words about the relay and its retries, thread ' || n),
                '', '2026-01-01T00:00:00Z', 'live'
              FROM (SELECT n, seq, type, data, printf('%08x%012x', n, seq) AS h FROM threads CROSS JOIN steps ORDER BY n, seq)",

@@ -27,6 +27,9 @@ const DATABASE: &str = "SELECT log_id FROM log WHERE origin = 'live' ORDER BY ep
 
 const FOLDED: &str = "SELECT position FROM projection_cursors WHERE name = 'forum'";
 
+/// The column of a page's rows at which the watch cursor begins.
+const SEEN_AT: usize = 31;
+
 const MARK_READ: &str = "
 INSERT INTO forum_reads (viewer, thread_uid, seq, at)
 SELECT ?1, uid, last_seq, ?4 FROM forum_threads WHERE namespace = ?2 AND name = ?3 ORDER BY id DESC LIMIT 1
@@ -106,7 +109,7 @@ pub async fn list(pool: &SqlitePool, request: &PageRequest) -> Result<Page, Jour
     }
     let unread = request.viewer.as_ref().map_or("NULL", |_| UNREAD);
     let statement = format!(
-        "SELECT {COLUMNS}, {unread}, true FROM forum_thread_views t WHERE {} \
+        "SELECT {COLUMNS}, {unread}, true, ({FOLDED}), ({DATABASE}) FROM forum_thread_views t WHERE {} \
          ORDER BY t.opened_ms {direction}, t.id {direction} LIMIT ?",
         conditions.text()
     );
@@ -120,15 +123,28 @@ pub async fn list(pool: &SqlitePool, request: &PageRequest) -> Result<Page, Jour
         .map_err(|error| words(&error))
 }
 
+/// Rows and where a watcher stands come from one statement, and so from one moment: at the size of a page, a statement
+/// more costs as much as the page.
 async fn page(pool: &SqlitePool, statement: String, values: Vec<Bound>, limit: u32) -> Result<Page, sqlx::Error> {
-    let mut snapshot = pool.begin().await?;
-    let seen = seen(&mut snapshot).await?;
-    let rows: Vec<QuestionRow> = bound(sqlx::query_as(AssertSqlSafe(statement)), values)
-        .fetch_all(&mut *snapshot)
-        .await?;
+    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(statement)), |query, value| match value {
+        Bound::Text(text) => query.bind(text),
+        Bound::Number(number) => query.bind(number),
+    });
+    let rows = query.fetch_all(pool).await?;
+    let seen = match rows.first() {
+        Some(row) => WatchCursor {
+            position: row.try_get(SEEN_AT)?,
+            database: row.try_get(SEEN_AT + 1)?,
+        },
+        None => seen(&mut pool.acquire().await?).await?,
+    };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
-    let questions: Vec<_> = rows.into_iter().take(limit).map(|row| row.question).collect();
+    let questions: Vec<_> = rows
+        .iter()
+        .take(limit)
+        .map(|row| QuestionRow::from_row(row).map(|row| row.question))
+        .collect::<Result<_, _>>()?;
     let last = questions.last().filter(|_| more);
     let next = last.map(|last| ListCursor {
         opened_ms: last.opened_ms,
