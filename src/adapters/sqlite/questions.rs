@@ -1,6 +1,6 @@
 //! Lists, changes and counts of questions, and the marks of what was read. Writes only where it is given a transaction.
 
-use sqlx::query::QueryAs;
+use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, FromRow, Row, Sqlite, SqliteConnection, SqlitePool};
 
@@ -89,6 +89,13 @@ fn bound<T>(query: Asked<'_, T>, values: Vec<Bound>) -> Asked<'_, T> {
     })
 }
 
+fn fill(query: Query<'_, Sqlite, SqliteArguments>, values: Vec<Bound>) -> Query<'_, Sqlite, SqliteArguments> {
+    values.into_iter().fold(query, |query, value| match value {
+        Bound::Text(text) => query.bind(text),
+        Bound::Number(number) => query.bind(number),
+    })
+}
+
 fn text(value: &str) -> Bound {
     Bound::Text(value.to_owned())
 }
@@ -124,19 +131,23 @@ pub async fn list(pool: &SqlitePool, request: &PageRequest) -> Result<Page, Jour
 }
 
 /// Rows and where a watcher stands come from one statement, and so from one moment: at the size of a page, a statement
-/// more costs as much as the page.
+/// more costs as much as the page. Only where there is no row, both are read again in one transaction.
 async fn page(pool: &SqlitePool, statement: String, values: Vec<Bound>, limit: u32) -> Result<Page, sqlx::Error> {
-    let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(statement)), |query, value| match value {
-        Bound::Text(text) => query.bind(text),
-        Bound::Number(number) => query.bind(number),
-    });
-    let rows = query.fetch_all(pool).await?;
+    let mut rows = fill(sqlx::query(AssertSqlSafe(statement.clone())), values.clone())
+        .fetch_all(pool)
+        .await?;
     let seen = match rows.first() {
         Some(row) => WatchCursor {
             position: row.try_get(SEEN_AT)?,
             database: row.try_get(SEEN_AT + 1)?,
         },
-        None => seen(&mut pool.acquire().await?).await?,
+        None => {
+            let mut snapshot = pool.begin().await?;
+            let seen = seen(&mut snapshot).await?;
+            let again = fill(sqlx::query(AssertSqlSafe(statement)), values);
+            rows = again.fetch_all(&mut *snapshot).await?;
+            seen
+        }
     };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
