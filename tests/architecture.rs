@@ -221,6 +221,7 @@ fn pure_files_stay_pure() {
         "position",
         "queue",
         "room",
+        "archiving",
         "facts",
         "fold",
         "forum",

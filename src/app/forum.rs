@@ -1,12 +1,11 @@
 //! What the forum needs beside its driver: the policy under watch, the clocks compared, deadlines audited, and the
 //! knowledge whether the API server stamps who writes. Starts them; decides nothing.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::Client;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -18,9 +17,11 @@ use crate::controller::context::Shared;
 use crate::controller::kind::Note;
 use crate::controller::runner::{Guarded, Pokes};
 use crate::forum_thread::ThreadKind;
+use crate::forum_thread::attestation::Attestation;
 use crate::forum_thread::audit::judge;
 use crate::forum_thread::crd::ForumThread;
 use crate::forum_thread::observe::look_at_clocks;
+use crate::forum_thread::policies;
 use crate::policy::live::{InForce, LivePolicy};
 use crate::tasks::Tasks;
 
@@ -32,12 +33,6 @@ const AUDIT: Duration = Duration::from_secs(30);
 const ATTESTING: Duration = Duration::from_secs(15);
 /// How often a refused policy is told again: Kubernetes forgets Events after an hour.
 const TELL_AGAIN: Duration = Duration::from_mins(20);
-
-/// What makes the API server stamp who writes.
-const STAMPS: [&str; 2] = [
-    "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies/actors.forum.metawsm.dev",
-    "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings/actors.forum.metawsm.dev",
-];
 
 /// The kind with all that it works with; its policy is watched from now on.
 ///
@@ -60,31 +55,37 @@ pub async fn thread_kind(ground: &Ground, tasks: &mut Tasks, shared: &Shared) ->
         "policy news",
         tell_problems(shared.clone(), policy.clone(), lease, stop.clone()),
     );
-    let stamped = stamps(&shared.client).await.unwrap_or(false);
-    ground.forum_metrics.attesting.set(i64::from(stamped));
-    let (told, attesting) = watch::channel(stamped);
-    info!(
-        attesting = stamped,
-        "whether the API server stamps who writes to a thread"
-    );
-    let (client, metrics) = (shared.client.clone(), ground.forum_metrics.clone());
-    let asked_until = stop.clone();
+    let now = policies::read(&shared.client)
+        .await
+        .unwrap_or_else(|error| Attestation::Absent {
+            why: format!("failed to read the policy of authors: {error}"),
+        });
+    tell_attestation(ground, &now);
+    let (told, attested) = watch::channel(now);
+    let (client, metrics, asked_until) = (shared.client.clone(), ground.forum_metrics.clone(), stop.clone());
     tasks.spawn("attestation", async move {
         while pause(ATTESTING, &asked_until).await {
-            match stamps(&client).await {
+            match policies::read(&client).await {
                 Ok(now) => {
-                    metrics.attesting.set(i64::from(now));
-                    if told.send_replace(now) != now {
-                        info!(attesting = now, "whether the API server stamps who writes to a thread");
-                    }
+                    metrics
+                        .attesting
+                        .set(i64::from(matches!(now, Attestation::InForce { .. })));
+                    told.send_if_modified(|before| {
+                        let news = *before != now;
+                        if news {
+                            info!(attestation = ?now, "whether the API server vouches for who writes to a thread");
+                        }
+                        *before = now;
+                        news
+                    });
                 }
-                Err(error) => debug!(%error, "cannot ask whether the API server stamps who writes"),
+                Err(error) => debug!(%error, "cannot ask whether the API server vouches for who writes"),
             }
         }
     });
     Ok(ThreadKind {
         policy,
-        attesting,
+        attestation: attested,
         clock: ground.clock.clone(),
         since_boot: SystemClock::since_boot,
         guard: Arc::default(),
@@ -121,7 +122,7 @@ pub fn start_forum_upkeep(
             () = caches.complete() => {}
             () = stop.cancelled() => return,
         }
-        let mut behind = HashSet::new();
+        let mut behind = BTreeSet::new();
         while pause(AUDIT, &stop).await {
             behind = audit(&kind, &threads, &wake, &behind);
         }
@@ -133,8 +134,8 @@ fn audit(
     kind: &ThreadKind,
     threads: &Store<Guarded<ForumThread>>,
     wake: &Pokes<ForumThread>,
-    behind: &HashSet<String>,
-) -> HashSet<String> {
+    behind: &BTreeSet<String>,
+) -> BTreeSet<String> {
     let all = threads.state();
     let readable = all.iter().filter_map(|t| t.0.as_ref().ok());
     let now = kind.clock.now();
@@ -153,7 +154,7 @@ fn audit(
         );
     }
     metrics.audit_age.set(seconds - metrics.audited_at.get());
-    let missed: HashSet<_> = found.missed.iter().collect();
+    let missed: BTreeSet<_> = found.missed.iter().collect();
     for thread in all.iter().filter(|t| {
         t.0.as_ref()
             .is_ok_and(|t| t.metadata.uid.as_ref().is_some_and(|u| missed.contains(u)))
@@ -197,17 +198,10 @@ async fn pause(length: Duration, stop: &CancellationToken) -> bool {
     }
 }
 
-/// Whether the policies are there. Where we may not ask, nobody vouches for anything.
-async fn stamps(client: &Client) -> Result<bool, kube::Error> {
-    for path in STAMPS {
-        let request = http::Request::get(path)
-            .body(Vec::new())
-            .map_err(kube::Error::HttpError)?;
-        match client.request::<serde_json::Value>(request).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_forbidden() => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(true)
+fn tell_attestation(ground: &Ground, now: &Attestation) {
+    ground
+        .forum_metrics
+        .attesting
+        .set(i64::from(matches!(now, Attestation::InForce { .. })));
+    info!(attestation = ?now, "whether the API server vouches for who writes to a thread");
 }

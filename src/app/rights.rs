@@ -16,7 +16,7 @@ const CHECK_MISSING: Duration = Duration::from_secs(3);
 const OURS: &str = "metawsm.dev";
 
 /// What the controller does in the namespaces that it works in.
-const WORK: [(&str, &str, &[&str]); 7] = [
+const WORK: [(&str, &str, &[&str]); 8] = [
     (OURS, "runs", &["get", "list", "watch", "patch"]),
     (OURS, "runs/status", &["patch"]),
     (
@@ -28,6 +28,8 @@ const WORK: [(&str, &str, &[&str]); 7] = [
     (OURS, "forumthreads", &["get", "list", "watch", "patch", "delete"]),
     (OURS, "forumthreads/status", &["patch"]),
     ("events.k8s.io", "events", &["create", "patch"]),
+    // No resource: the policy on status asks for it (docs/decisions/0009-status-has-a-right-of-its-own.md).
+    (OURS, "controllers", &["write-status"]),
 ];
 /// What it does in the namespace of its Lease.
 const LEASE: [(&str, &str, &[&str]); 1] = [("coordination.k8s.io", "leases", &["get", "create", "update"])];

@@ -1,7 +1,7 @@
 //! Whether every overdue thread was escalated: a second opinion beside the engine, from the status alone and by its own
 //! arithmetic. Pure.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::crd::ForumThread;
@@ -18,11 +18,11 @@ pub struct Findings {
     /// A deadline passed a while ago, and nobody was told.
     pub missed: Vec<String>,
     /// Something new was not recorded yet; where it still is not at the next audit, it is missed.
-    pub behind: HashSet<String>,
+    pub behind: BTreeSet<String>,
 }
 
 /// Judges all threads. `behind`: what the audit before found so.
-pub fn judge<'a>(threads: impl Iterator<Item = &'a ForumThread>, behind: &HashSet<String>, now: Moment) -> Findings {
+pub fn judge<'a>(threads: impl Iterator<Item = &'a ForumThread>, behind: &BTreeSet<String>, now: Moment) -> Findings {
     let mut findings = Findings::default();
     for thread in threads.filter(|t| t.metadata.deletion_timestamp.is_none()) {
         let uid = thread.metadata.uid.clone().unwrap_or_default();
@@ -50,4 +50,44 @@ fn overdue(thread: &ForumThread, now: Moment) -> bool {
     let passed = |level: &&String| length(level).is_ok_and(|after| after <= waited);
     let due = sla.policy.levels.iter().filter(passed).count();
     i64::try_from(due).unwrap_or(i64::MAX) > sla.level || sla.deadline.is_some_and(|d| now.since(d) > GRACE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at(second: i64) -> Moment {
+        Moment::from_millis(second * 1000).unwrap()
+    }
+
+    fn thread(uid: &str, level: i64, recorded: &str) -> ForumThread {
+        serde_json::from_value(json!({
+            "apiVersion": "metawsm.dev/v1alpha1", "kind": "ForumThread", "metadata": {"name": uid, "uid": uid},
+            "spec": {"ticket": "A-1", "title": "?", "state": "WaitingHuman", "posts": [{"id": "1", "kind": "Question", "body": "?"}]},
+            "status": {
+                "state": recorded, "priority": "Normal", "stateSince": at(1000), "postCount": 1,
+                "posts": [{"id": "1", "recordedAt": at(1000), "seq": 2, "attested": false}],
+                "sla": {"policy": {"levels": ["1m", "10m"]}, "level": level},
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_deadline_that_passed_long_ago_without_an_escalation_is_missed() {
+        let threads = [thread("none", 0, "WaitingHuman"), thread("one", 1, "WaitingHuman")];
+        let missed = |now: i64| judge(threads.iter(), &BTreeSet::new(), at(now)).missed;
+        assert_eq!(missed(1000 + 60 + 119), [] as [&str; 0], "a controller may be busy");
+        assert_eq!(missed(1000 + 60 + 120), ["none"]);
+        assert_eq!(missed(1000 + 600 + 120), ["none", "one"]);
+    }
+
+    #[test]
+    fn what_is_not_recorded_by_the_next_audit_is_missed() {
+        let threads = [thread("changed", 0, "New")];
+        let first = judge(threads.iter(), &BTreeSet::new(), at(1000));
+        assert_eq!((first.missed.len(), first.behind.len()), (0, 1));
+        assert_eq!(judge(threads.iter(), &first.behind, at(1030)).missed, ["changed"]);
+    }
 }

@@ -1,6 +1,11 @@
 //! The ForumThread resource: spec and columns; nothing else. Its longer rules are in `rules.rs`, its status in
 //! `status.rs`; who may write what is in `manifests/admission/`.
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "columns and rules of one kind repeat words of each other"
+)]
+
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,9 @@
 //! A thread's status in the making: takes facts in, one after the other, as far as the journal has room. Pure.
 
 use super::clock_guard::Hold;
-use super::crd::{ForumThread, ForumThreadStatus, LastPost, Post, RecordedPost, SlaSnapshot, SlaStatus, ThreadState};
+use super::crd::{
+    Author, ForumThread, ForumThreadStatus, LastPost, Post, RecordedPost, SlaSnapshot, SlaStatus, ThreadState,
+};
 use super::events;
 use super::history::{By, Changed, Fact};
 use super::observe::Observed;
@@ -95,7 +97,7 @@ impl<'a> Draft<'a> {
                 state,
                 priority,
                 assignee,
-                ..
+                author,
             } => {
                 let made = self
                     .thread()
@@ -103,7 +105,7 @@ impl<'a> Draft<'a> {
                     .creation_timestamp
                     .as_ref()
                     .map(|t| Moment::new(t.0));
-                let opened = events::opened(self.thread(), fact, self.observed.attesting);
+                let opened = events::opened(self.thread(), fact, self.vouched(*author));
                 self.transitions.extend(opened);
                 self.status.priority = Some(*priority);
                 self.status.assigned_to.clone_from(assignee);
@@ -114,6 +116,12 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Whether the API server vouches for somebody on this thread.
+    fn vouched(&self, author: Option<&Author>) -> bool {
+        let made = self.thread().metadata.creation_timestamp.as_ref();
+        made.is_some_and(|made| self.observed.attestation.vouches_for(Moment::new(made.0), author))
+    }
+
     fn say(&mut self, post: &Post) {
         let at = self.at();
         let author = post.author.as_ref();
@@ -121,7 +129,7 @@ impl<'a> Draft<'a> {
             id: post.id.clone(),
             recorded_at: at,
             seq: self.next_seq(),
-            attested: events::attested(author, self.observed.attesting),
+            attested: self.vouched(author),
         });
         self.status.post_count = i64::try_from(self.status.posts.len()).unwrap_or(i64::MAX);
         self.status.last_post = Some(LastPost {
@@ -131,7 +139,7 @@ impl<'a> Draft<'a> {
             author_name: author.map(|a| a.name.clone()),
             at,
         });
-        self.transitions.push(events::posted(post, self.observed.attesting));
+        self.transitions.push(events::posted(post, self.vouched(author)));
     }
 
     fn change(&mut self, what: &Changed, by: By<'_>) {
@@ -150,7 +158,11 @@ impl<'a> Draft<'a> {
             self.status.assigned_to.as_ref(),
             self.asked_by(),
         );
-        let change = events::changed(what, by, since, turn, self.observed.attesting);
+        let author = match by {
+            By::Line(line) => Some(&line.actor),
+            By::Unknown { .. } => None,
+        };
+        let change = events::changed(what, by, since, turn, self.vouched(author));
         let closed = match (what, from) {
             (Changed::State(_, ThreadState::Closed), Some(from)) => Some(events::closed(from, &change)),
             (Changed::State(..) | Changed::Priority(..) | Changed::Assignee(..), _) => None,

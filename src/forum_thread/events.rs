@@ -44,11 +44,6 @@ fn actor_of(author: Option<&Author>) -> Actor {
     Actor { kind, name }
 }
 
-/// Whether the API server vouched for an author, where its policies are in force.
-pub fn attested(author: Option<&Author>, in_force: bool) -> bool {
-    in_force && author.is_some_and(|a| a.attested == Some(true))
-}
-
 fn by_somebody(kind: &'static str, author: Option<&Author>, cause: Option<String>, facts: Value) -> Transition {
     let Value::Object(mut facts) = facts else {
         return Transition::of_controller(kind, kind, facts);
@@ -63,7 +58,7 @@ fn by_somebody(kind: &'static str, author: Option<&Author>, cause: Option<String
 }
 
 /// The thread was made.
-pub fn opened(thread: &ForumThread, made: &super::history::Fact<'_>, in_force: bool) -> Option<Transition> {
+pub fn opened(thread: &ForumThread, made: &super::history::Fact<'_>, vouched: bool) -> Option<Transition> {
     let super::history::Fact::Opened {
         state,
         priority,
@@ -75,15 +70,15 @@ pub fn opened(thread: &ForumThread, made: &super::history::Fact<'_>, in_force: b
     };
     let facts = json!({
         "state": state, "priority": priority, "assignee": assignee, "docsSync": thread.spec.docs_sync,
-        "attested": attested(*author, in_force),
+        "attested": vouched,
     });
     Some(by_somebody(OPENED, *author, command_of(*author, None), facts))
 }
 
 /// Something was said.
-pub fn posted(post: &Post, in_force: bool) -> Transition {
+pub fn posted(post: &Post, vouched: bool) -> Transition {
     let author = post.author.as_ref();
-    let facts = json!({ "id": post.id, "kind": post.kind, "attested": attested(author, in_force) });
+    let facts = json!({ "id": post.id, "kind": post.kind, "attested": vouched });
     by_somebody(POSTED, author, command_of(author, Some(&post.id)), facts)
 }
 
@@ -93,7 +88,7 @@ fn command_of(author: Option<&Author>, id: Option<&String>) -> Option<String> {
 }
 
 /// State, priority or assignee changed. `since` and `waiting_on` tell of a new state.
-pub fn changed(what: &Changed, by: By<'_>, since: Moment, waiting_on: WaitingOn, in_force: bool) -> Transition {
+pub fn changed(what: &Changed, by: By<'_>, since: Moment, waiting_on: WaitingOn, vouched: bool) -> Transition {
     let (kind, mut facts) = match what {
         Changed::State(from, to) => {
             let facts = json!({ "from": from, "to": to, "since": since, "waitingOn": waiting_on });
@@ -115,7 +110,7 @@ pub fn changed(what: &Changed, by: By<'_>, since: Moment, waiting_on: WaitingOn,
             (None, None)
         }
     };
-    facts["attested"] = attested(author, in_force).into();
+    facts["attested"] = vouched.into();
     by_somebody(kind, author, cause, facts)
 }
 

@@ -11,6 +11,7 @@
 
 pub mod archive;
 mod archiving;
+pub mod attestation;
 pub mod audit;
 pub mod clock_guard;
 pub mod crd;
@@ -21,6 +22,7 @@ mod history;
 pub mod metrics;
 mod notes;
 pub mod observe;
+pub mod policies;
 mod prune;
 pub mod rules;
 mod running;
@@ -51,6 +53,7 @@ use crate::kernel::subject::Subject;
 use crate::policy::live::InForce;
 use crate::ports::clock::Clock;
 use crate::ports::journal::Mirror;
+use attestation::Attestation;
 use clock_guard::ClockGuard;
 use crd::{ForumThread, ForumThreadStatus};
 use metrics::ForumMetrics;
@@ -59,8 +62,8 @@ use metrics::ForumMetrics;
 #[derive(Clone)]
 pub struct ThreadKind {
     pub policy: watch::Receiver<InForce>,
-    /// Whether the API server stamps who writes.
-    pub attesting: watch::Receiver<bool>,
+    /// Whether the API server vouches for who writes.
+    pub attestation: watch::Receiver<Attestation>,
     pub clock: Arc<dyn Clock>,
     /// The time since the machine's start, sleep included; it never jumps.
     pub since_boot: fn() -> Duration,

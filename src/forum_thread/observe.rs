@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use tracing::warn;
 
 use super::ThreadKind;
+use super::attestation::Attestation;
 use super::clock_guard::Hold;
 use super::crd::ForumThread;
 use super::state_since::owned_since;
@@ -20,8 +21,8 @@ pub struct Observed {
     pub policy: Arc<Policy>,
     /// A hash of the file that the policy is from.
     pub revision: Option<String>,
-    /// Whether the API server stamps who writes, so that it vouches for what says so.
-    pub attesting: bool,
+    /// Whether the API server vouches for who writes.
+    pub attestation: Attestation,
     /// The wall clock jumped, and escalations wait.
     pub hold: Option<Hold>,
     /// What the wall clock said when it was compared.
@@ -39,7 +40,7 @@ pub fn observe(kind: &ThreadKind, thread: &Arc<ForumThread>, room: usize) -> Obs
         owned_since: thread.metadata.managed_fields.as_deref().and_then(owned_since),
         policy: in_force.policy,
         revision: in_force.revision,
-        attesting: *kind.attesting.borrow(),
+        attestation: kind.attestation.borrow().clone(),
         hold,
         looked_at,
         room,

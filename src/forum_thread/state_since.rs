@@ -35,7 +35,7 @@ mod tests {
         Moment::from_millis(second * 1000).unwrap()
     }
 
-    fn entry(second: i64, subresource: &str, fields: Value) -> ManagedFieldsEntry {
+    fn entry(second: i64, subresource: &str, fields: &Value) -> ManagedFieldsEntry {
         serde_json::from_value(json!({
             "manager": "m", "operation": "Update", "time": at(second), "subresource": subresource, "fieldsV1": fields,
         }))
@@ -45,10 +45,10 @@ mod tests {
     #[test]
     fn the_owner_of_the_state_says_when_and_nobody_else() {
         let fields = [
-            entry(50, "", json!({"f:spec": {"f:state": {}, "f:posts": {}}})),
-            entry(40, "", json!({"f:spec": {"f:posts": {}}})),
-            entry(30, "status", json!({"f:status": {"f:state": {}}})),
-            entry(20, "", json!({"f:metadata": {"f:finalizers": {}}})),
+            entry(50, "", &json!({"f:spec": {"f:state": {}, "f:posts": {}}})),
+            entry(40, "", &json!({"f:spec": {"f:posts": {}}})),
+            entry(30, "status", &json!({"f:status": {"f:state": {}}})),
+            entry(20, "", &json!({"f:metadata": {"f:finalizers": {}}})),
         ];
         assert_eq!(owned_since(&fields), Some(at(50)));
         assert_eq!(owned_since(&fields[1..]), None);
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn of_two_owners_the_earlier_one_entered_it() {
-        let fields = [50, 45, 60].map(|s| entry(s, "", json!({"f:spec": {"f:state": {}}})));
+        let fields = [50, 45, 60].map(|s| entry(s, "", &json!({"f:spec": {"f:state": {}}})));
         assert_eq!(owned_since(&fields), Some(at(45)));
     }
 

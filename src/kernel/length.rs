@@ -49,7 +49,8 @@ pub fn written(length: Duration) -> String {
         let count = left / millis;
         left %= millis;
         if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
+            text += &count.to_string();
+            text += unit;
         }
     }
     if text.is_empty() { "0s".to_owned() } else { text }

@@ -64,61 +64,63 @@ notify: [{name: chat, url: 'https://chat.example/hook'}]
     );
 }
 
+/// A text, the line and the path of what is wrong with it, and words of the refusal.
+const WRONG: [(&str, u64, &str, &str); 15] = [
+    ("slo: {}\n", 1, "", "unknown field `slo`"),
+    ("sla:\n  level: [30m]\n", 2, "sla", "unknown field `level`"),
+    (
+        "sla:\n  levels: [30m, soon]\n",
+        2,
+        "sla.levels[1]",
+        "'soon' is no length of time",
+    ),
+    ("sla:\n  levels: [30m, 10m]\n", 2, "sla", "level 2 is not later"),
+    ("sla:\n  repeatEvery: 10m\n", 2, "sla", "there is none"),
+    (
+        "sla:\n  states:\n    Triaged: {levels: [30m]}\n",
+        3,
+        "sla.states",
+        "unknown field `Triaged`",
+    ),
+    (
+        "sla:\n  states:\n    New:\n      priorities:\n        urgent: {levels: [1m]}\n",
+        5,
+        "sla.states.New.priorities",
+        "unknown field `urgent`",
+    ),
+    (
+        "sla:\n  states:\n    New:\n      priorities:\n        Urgent: {repeatEvery: 1m}\n",
+        5,
+        "sla.states.New.priorities.Urgent",
+        "missing field `levels`",
+    ),
+    (
+        "autoDraft: {command: []}\n",
+        1,
+        "autoDraft.command",
+        "name of a program",
+    ),
+    ("notify: [{name: a, url: 'ftp://x'}]\n", 1, "notify", "no http or https"),
+    (
+        "notify: [{name: a, url: 'http://x'}, {name: a, url: 'http://y'}]\n",
+        1,
+        "notify",
+        "a name of its own",
+    ),
+    (
+        "retention:\n  closedThreads: 0d\n",
+        2,
+        "retention.closedThreads",
+        "longer than nothing",
+    ),
+    ("sla: {}\nsla: {}\n", 2, "", "duplicate"),
+    ("sla: [\n", 1, "", ""),
+    ("docsSync: maybe\n", 1, "docsSync", "bool"),
+];
+
 #[test]
 fn what_is_wrong_is_refused_with_its_place() {
-    let table = [
-        ("slo: {}\n", 1, "", "unknown field `slo`"),
-        ("sla:\n  level: [30m]\n", 2, "sla", "unknown field `level`"),
-        (
-            "sla:\n  levels: [30m, soon]\n",
-            2,
-            "sla.levels[1]",
-            "'soon' is no length of time",
-        ),
-        ("sla:\n  levels: [30m, 10m]\n", 2, "sla", "level 2 is not later"),
-        ("sla:\n  repeatEvery: 10m\n", 2, "sla", "there is none"),
-        (
-            "sla:\n  states:\n    Triaged: {levels: [30m]}\n",
-            3,
-            "sla.states",
-            "unknown field `Triaged`",
-        ),
-        (
-            "sla:\n  states:\n    New:\n      priorities:\n        urgent: {levels: [1m]}\n",
-            5,
-            "sla.states.New.priorities",
-            "unknown field `urgent`",
-        ),
-        (
-            "sla:\n  states:\n    New:\n      priorities:\n        Urgent: {repeatEvery: 1m}\n",
-            5,
-            "sla.states.New.priorities.Urgent",
-            "missing field `levels`",
-        ),
-        (
-            "autoDraft: {command: []}\n",
-            1,
-            "autoDraft.command",
-            "name of a program",
-        ),
-        ("notify: [{name: a, url: 'ftp://x'}]\n", 1, "notify", "no http or https"),
-        (
-            "notify: [{name: a, url: 'http://x'}, {name: a, url: 'http://y'}]\n",
-            1,
-            "notify",
-            "a name of its own",
-        ),
-        (
-            "retention:\n  closedThreads: 0d\n",
-            2,
-            "retention.closedThreads",
-            "longer than nothing",
-        ),
-        ("sla: {}\nsla: {}\n", 2, "", "duplicate"),
-        ("sla: [\n", 1, "", ""),
-        ("docsSync: maybe\n", 1, "docsSync", "bool"),
-    ];
-    for (text, line, path, words) in table {
+    for (text, line, path, words) in WRONG {
         let error = read(text).expect_err(text);
         let said = error.to_string();
         assert!(said.contains(words), "{text:?}: {said}");

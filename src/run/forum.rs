@@ -17,7 +17,7 @@ pub fn asked_in(threads: &[Arc<Guarded<ForumThread>>], run: &Run) -> ForumCounts
             && thread.metadata.namespace == namespace
             && thread.metadata.deletion_timestamp.is_none()
     });
-    ours.fold(ForumCounts::default(), |counts, thread| add(counts, thread))
+    ours.fold(ForumCounts::default(), add)
 }
 
 fn add(counts: ForumCounts, thread: &ForumThread) -> ForumCounts {

@@ -8,6 +8,7 @@ use crate::admission::{Base, api, manifest, try_create, without_places};
 use crate::admit_samples::{sample_spec, sample_status};
 use crate::harness::cluster::Cluster;
 use crate::harness::manifests::merge;
+use crate::harness::plane::Plane;
 use crate::schemas::{parts, schema};
 
 /// One way to break the sample.
@@ -21,18 +22,47 @@ struct Breach {
 #[tokio::test]
 async fn every_bound_of_every_spec_is_enforced_and_the_refusal_names_the_field() {
     let cluster = Cluster::new().await;
-    for base in [Base::Bootstrap, Base::Topology, Base::Thread] {
-        let mut whole = manifest(base, 0);
-        merge(&mut whole, json!({ "spec": sample_spec(base) }));
-        try_create(&cluster, base, &whole)
-            .await
-            .expect("the sample is accepted");
-        let mut wrong = Vec::new();
-        for breach in breaches(base, ".spec") {
-            let said = try_create(&cluster, base, &broken(&whole, &breach)).await;
-            wrong.extend(judge(&breach, said));
-        }
+    for base in [Base::Bootstrap, Base::Topology] {
+        let wrong = wrong_bounds_of_spec(&cluster, base).await;
         assert!(wrong.is_empty(), "{base:?}:\n{}", wrong.join("\n"));
+    }
+}
+
+/// Admission fills in authors before the schema is asked, and answers itself where it cannot read a thread. So its
+/// bounds are tried where no policy is.
+#[tokio::test]
+async fn every_bound_of_a_thread_is_enforced_by_the_schema_alone() {
+    let Some(plane) = Plane::start().await else { return };
+    let stage = plane.stage().await;
+    let wrong = wrong_bounds_of_spec(&stage.cluster, Base::Thread).await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn wrong_bounds_of_spec(cluster: &Cluster, base: Base) -> Vec<String> {
+    let mut whole = manifest(base, 0);
+    merge(&mut whole, json!({ "spec": sample_spec(base) }));
+    accepted(base, try_create(cluster, base, &whole).await);
+    let mut wrong = Vec::new();
+    for breach in breaches(base, ".spec") {
+        let said = try_create(cluster, base, &broken(&whole, &breach)).await;
+        wrong.extend(judge(&breach, said));
+    }
+    wrong
+}
+
+/// No thread can be created with every field, for it has a past only later: there the rules refuse the sample, but the
+/// schema does not, and so a breach of the schema shows.
+fn accepted(base: Base, said: Result<Value, String>) {
+    match said {
+        Ok(_) => assert_ne!(base, Base::Thread, "its sample has a past, which creation must refuse"),
+        Err(words) => {
+            let by_rules = words.contains("earlier post") && words.contains("choice belongs to");
+            let by_them_alone = words.matches("Invalid value").count() == 2;
+            assert!(
+                base == Base::Thread && by_rules && by_them_alone,
+                "the sample is accepted: {words}"
+            );
+        }
     }
 }
 
@@ -135,7 +165,7 @@ fn breaches(base: Base, below: &str) -> Vec<Breach> {
         }
         if let Some(max) = part["maxItems"].as_u64() {
             add(many(&part, usize::try_from(max).unwrap() + 1), "Too many");
-            add(many(&part, 200), "Too many");
+            add(many(&part, usize::try_from(max).unwrap() + 100), "Too many");
         }
         if part["minItems"].as_u64().is_some() {
             add(json!([]), "should have at least 1 items");
@@ -174,6 +204,7 @@ fn many(part: &Value, count: usize) -> Value {
     let key = part["x-kubernetes-list-map-keys"][0].as_str();
     let one = |n: usize| match (part["items"]["type"].as_str(), key) {
         (Some("string"), _) => json!(format!("a{n}")),
+        (_, Some(key)) if part["items"]["properties"][key]["type"] == "integer" => json!({ key: n + 1 }),
         (_, Some(key)) => json!({ key: format!("a{n}") }),
         _ => json!({}),
     };

@@ -73,15 +73,13 @@ async fn nobody_but_a_human_leaves_waiting_human_by_any_edge() {
 async fn two_steps_instead_of_one_do_not_pass() {
     let room = Room::new().await;
     room.thread_in("asked", "WaitingHuman").await;
-    for person in others(&room).await {
+    for (number, person) in others(&room).await.into_iter().enumerate() {
         refused(person.patch("asked", to_state("Triaged")).await, "the first step out");
         refused(
             person.patch("asked", to_state("WaitingOperator")).await,
             "the first step aside",
         );
-        let draft = post(
-            json!({"id": format!("d-{}", person.name.len()), "kind": "Draft", "inReplyTo": QUESTION, "body": "8080"}),
-        );
+        let draft = post(json!({"id": format!("d-{number}"), "kind": "Draft", "inReplyTo": QUESTION, "body": "8080"}));
         person
             .patch("asked", draft)
             .await

@@ -73,14 +73,14 @@ async fn the_table_fits_into_120_characters_and_says_what_matters() {
     let room = Room::new().await;
     let account = "system:serviceaccount:a-namespace-with-quite-a-long-name:relay-operator";
     let spec = json!({
-        "ticket": "METAWSM-1234", "runRef": {"name": "relay-rollout"}, "state": "WaitingOperator", "priority": "Urgent",
+        "ticket": "METAWSM-101", "runRef": {"name": "relay"}, "state": "WaitingOperator", "priority": "Urgent",
         "assignee": {"type": "Operator", "name": account}, "title": "Which of the two ports shall the relay listen on?",
     });
-    room.agent.create(&thread("relay-which-port-7f3a", spec)).await.unwrap();
+    room.agent.create(&thread("relay-which-port", spec)).await.unwrap();
     let sla = json!({"policy": {"levels": ["30m"]}, "deadline": "2036-11-21T08:00:00Z", "escalationCount": 12});
     let status = json!({"assignee": "relay-operator", "sla": sla, "postCount": 1, "waitingOn": "Operator"});
     Person::admin(&room.cluster)
-        .merge_status("relay-which-port-7f3a", status)
+        .merge_status("relay-which-port", status)
         .await
         .unwrap();
     let (done, table) = room.cluster.kubectl(&["get", "forumthreads"]).await;
@@ -96,9 +96,9 @@ async fn the_table_fits_into_120_characters_and_says_what_matters() {
     );
     let row: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
     let expected = [
-        "relay-which-port-7f3a",
-        "METAWSM-1234",
-        "relay-rollout",
+        "relay-which-port",
+        "METAWSM-101",
+        "relay",
         "WaitingOperator",
         "Urgent",
         "relay-operator",

@@ -1,6 +1,10 @@
 //! Clusters that lack the mutating kind, or all policies: threads work there, nothing is filled in, and what cannot be
 //! vouched for is not called attested. Each on a control plane of its own.
 
+use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBinding;
+use kube::api::{Api, Patch, PatchParams};
+use metawsm::forum_thread::attestation::Attestation;
+use metawsm::forum_thread::policies;
 use serde_json::{Value, json};
 
 use crate::harness::cluster::Cluster;
@@ -10,7 +14,7 @@ use crate::harness::polling::eventually;
 use crate::harness::room::{QUESTION, answering, comment, post, thread, to_state};
 
 struct Bare {
-    _plane: Plane,
+    plane: Plane,
     agent: Person,
     human: Person,
 }
@@ -26,11 +30,7 @@ async fn room_with(policies: &[&str]) -> Option<Bare> {
     let account = Person::account(&cluster, "agent");
     let agent = Person::of(plane.config().await, &cluster, &account, &["metawsm-forum-agent"]).await;
     let human = Person::of(plane.config().await, &cluster, "ada", &["metawsm-forum-human"]).await;
-    Some(Bare {
-        _plane: plane,
-        agent,
-        human,
-    })
+    Some(Bare { plane, agent, human })
 }
 
 fn by(author: Value) -> Value {
@@ -39,9 +39,14 @@ fn by(author: Value) -> Value {
 
 #[tokio::test]
 async fn without_any_policy_threads_work_and_nothing_is_filled_in() {
-    let Some(Bare { agent, human, _plane }) = room_with(&[]).await else {
+    let Some(Bare { agent, human, plane }) = room_with(&[]).await else {
         return;
     };
+    let attestation = policies::read(&plane.client().await).await.unwrap();
+    assert!(
+        matches!(&attestation, Attestation::Absent { why } if why.contains("is not installed")),
+        "{attestation:?}"
+    );
     let made = agent
         .create(&thread("plain", json!({})))
         .await
@@ -78,7 +83,12 @@ async fn without_any_policy_threads_work_and_nothing_is_filled_in() {
 #[tokio::test]
 async fn without_the_mutating_kind_nobody_can_be_impersonated_and_the_gate_holds() {
     let policies = ["admission/authors.yaml", "admission/gate.yaml", "admission/status.yaml"];
-    let Some(Bare { agent, human, _plane }) = room_with(&policies).await else {
+    let Some(Bare {
+        agent,
+        human,
+        plane: _plane,
+    }) = room_with(&policies).await
+    else {
         return;
     };
     let forged = thread("forged", by(json!({"type": "Human", "name": "ada"})));
@@ -159,4 +169,35 @@ async fn without_the_mutating_kind_nobody_can_be_impersonated_and_the_gate_holds
         .patch("plain", answering("a-1", "Answered"))
         .await
         .expect("a human answers");
+}
+
+#[tokio::test]
+async fn the_controller_attests_where_the_policy_is_as_shipped_and_where_it_may_see_that() {
+    let policy = "admission/authors.yaml";
+    let Some(Bare { plane, agent, .. }) = room_with(&[policy]).await else {
+        return;
+    };
+    let client = plane.client().await;
+    let attestation = policies::read(&client).await.unwrap();
+    assert!(
+        matches!(attestation, Attestation::InForce { .. }),
+        "with the API server's defaults: {attestation:?}"
+    );
+    let blind = policies::read(&agent.client()).await.unwrap();
+    assert!(
+        matches!(&blind, Attestation::Absent { why } if why.contains("may not read")),
+        "{blind:?}"
+    );
+    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
+    let weaker = json!({"spec": {"validationActions": ["Audit"]}});
+    let name = "authors.forum.metawsm.dev";
+    bindings
+        .patch(name, &PatchParams::default(), &Patch::Merge(weaker))
+        .await
+        .unwrap();
+    let weakened = policies::read(&client).await.unwrap();
+    assert!(
+        matches!(&weakened, Attestation::Absent { why } if why.contains("not as this version ships it")),
+        "{weakened:?}"
+    );
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use crate::harness::controller::Controller;
 use crate::harness::forum::{events_of, policy, question, say, told};
 use crate::harness::history::{column, verify};
 use crate::harness::manifests::run;
@@ -49,6 +50,19 @@ async fn a_question_is_escalated_answered_and_closed_and_every_step_is_told_once
             r["status"]["forum"]["open"] == 0
         })
         .await;
+    it_is_all_told(&controller).await;
+    let notes = stage.cluster.events_about("q").await;
+    assert!(
+        notes
+            .iter()
+            .any(|(kind, reason, _)| (kind.as_str(), reason.as_str()) == ("Warning", "Escalated")),
+        "{notes:?}"
+    );
+    controller.terminate().await;
+    verify(&controller.database()).await;
+}
+
+async fn it_is_all_told(controller: &Controller) {
     let database = controller.database();
     let expected = [
         "forum.thread.opened",
@@ -77,15 +91,6 @@ async fn a_question_is_escalated_answered_and_closed_and_every_step_is_told_once
         levels.iter().map(|e| e["level"].clone()).collect::<Vec<_>>(),
         [json!(1), json!(2)]
     );
-    let notes = stage.cluster.events_about("q").await;
-    assert!(
-        notes
-            .iter()
-            .any(|(kind, reason, _)| (kind.as_str(), reason.as_str()) == ("Warning", "Escalated")),
-        "{notes:?}"
-    );
-    controller.terminate().await;
-    verify(&database).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::forum::{policy, question};
 use crate::harness::history::column;
@@ -22,16 +22,13 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
     };
     let patience = Duration::from_secs(60 + many / 4);
     let stage = Stage::new().await;
-    // All are made before the controller is there, and fall due together when it starts.
+    // All are made before the controller is there.
     let admin = Person::admin(&stage.cluster);
-    let made = futures::stream::iter(0..many).map(|n| {
-        let (admin, thread) = (
-            admin.clone(),
-            question(&format!("q{n}"), json!({"state": "WaitingHuman"})),
-        );
-        async move { admin.create(&thread).await.expect("it is accepted") }
-    });
-    let _: Vec<Value> = made.buffer_unordered(16).collect().await;
+    each(many, async |name| {
+        let asked = question(&name, json!({"state": "WaitingHuman"}));
+        admin.create(&asked).await.expect("it is accepted");
+    })
+    .await;
     let settings = stage.controller("a");
     let file = policy(&settings.data, "sla: {levels: [1h]}\n");
     let started = Instant::now();
@@ -50,18 +47,14 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
     policy(&folder, "sla: {levels: [1s]}\n");
     controller.restart().await;
     let woken = Instant::now();
-    let touched = futures::stream::iter(0..many).map(|n| {
-        let admin = admin.clone();
-        async move {
-            let name = format!("q{n}");
-            admin.merge(&name, json!({"spec": {"state": "Triaged"}})).await.unwrap();
-            admin
-                .merge(&name, json!({"spec": {"state": "WaitingHuman"}}))
-                .await
-                .unwrap();
-        }
-    });
-    touched.buffer_unordered(16).collect::<Vec<()>>().await;
+    each(many, async |name| {
+        admin.merge(&name, json!({"spec": {"state": "Triaged"}})).await.unwrap();
+        admin
+            .merge(&name, json!({"spec": {"state": "WaitingHuman"}}))
+            .await
+            .unwrap();
+    })
+    .await;
     let entered = woken.elapsed();
     let fired = async || {
         count(&controller.database(), "forum.sla.escalation_requested")
@@ -86,6 +79,13 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
         column(&controller.database(), late).await[0]
     );
     controller.terminate().await;
+}
+
+/// Does something to all threads, 16 at a time.
+async fn each(many: u64, work: impl AsyncFn(String)) {
+    let work = &work;
+    let all = futures::stream::iter(0..many).map(|n| async move { work(format!("q{n}")).await });
+    all.buffer_unordered(16).collect::<Vec<()>>().await;
 }
 
 async fn count(database: &std::path::Path, event_type: &str) -> u64 {

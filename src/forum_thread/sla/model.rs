@@ -21,7 +21,7 @@ pub struct Simulation {
 impl Simulation {
     /// Starts the stopwatch.
     pub fn new(ladder: &Ladder, since: i64) -> Self {
-        let whole = |d: &std::time::Duration| i64::try_from(d.as_secs()).unwrap();
+        let whole = |d: &std::time::Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
         let every = ladder.repeat().as_ref().map(whole);
         let last = ladder.rungs().last().map(whole);
         Self {

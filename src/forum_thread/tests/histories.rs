@@ -185,9 +185,9 @@ fn whole_story_is_told(world: &World, notes: &Notebook) -> Result<(), TestCaseEr
     prop_assert_eq!(world.events("forum.thread.closed").len(), closed);
     let numbers: Vec<_> = world.database.keys().copied().collect();
     prop_assert_eq!(&numbers, &(1..).take(numbers.len()).collect::<Vec<_>>());
-    let status = world.thread.status.as_ref().unwrap();
-    prop_assert_eq!(status.state, Some(world.thread.spec.state));
-    prop_assert_eq!(status.priority, Some(world.thread.spec.priority));
+    let written = world.thread.status.as_ref().unwrap();
+    prop_assert_eq!(written.state, Some(world.thread.spec.state));
+    prop_assert_eq!(written.priority, Some(world.thread.spec.priority));
     Ok(())
 }
 

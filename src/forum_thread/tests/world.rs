@@ -8,6 +8,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Value, json};
 
+use super::super::attestation::Attestation;
 use super::super::clock_guard::Hold;
 use super::super::crd::{Author, Change, ChangedField, ForumThread, Party, Post, PostKind, Priority, ThreadState};
 use super::super::decide::decide;
@@ -277,7 +278,10 @@ impl World {
             owned_since: object.metadata.managed_fields.as_deref().and_then(owned_since),
             policy: Arc::new(self.policy.clone()),
             revision: None,
-            attesting: self.attesting,
+            attestation: match self.attesting {
+                true => Attestation::InForce { since: at(0) },
+                false => Attestation::of(None, None),
+            },
             hold: self.hold,
             looked_at: at(self.now),
             room,

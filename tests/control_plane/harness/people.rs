@@ -67,6 +67,11 @@ impl Person {
         }
     }
 
+    /// What they ask the API server with.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// The service account of that name in the namespace.
     pub fn account(cluster: &Cluster, name: &str) -> String {
         format!("system:serviceaccount:{}:{name}", cluster.namespace)

@@ -5,7 +5,7 @@ use tokio::sync::OnceCell;
 
 use super::cluster::Cluster;
 use super::people::{Person, Said};
-use super::polling::eventually;
+use super::polling::{PATIENCE, first};
 
 /// The question that every thread begins with.
 pub const QUESTION: &str = "q-1";
@@ -68,26 +68,42 @@ impl Room {
 async fn until_heeded(room: &Room) {
     let statuses = json!([{"apiGroups": ["metawsm.dev"], "resources": ["forumthreads/status"], "verbs": ["patch"]}]);
     let writer = Person::with_rules(&room.cluster, "status-writer", statuses).await;
-    room.agent
-        .create(&thread("heeded", json!({ "state": "WaitingHuman" })))
+    let mut missing = String::new();
+    let heeded = first(PATIENCE, async || {
+        missing = unheeded(room, &writer).await?;
+        missing.is_empty().then_some(())
+    });
+    assert!(heeded.await.is_some(), "not within {PATIENCE:?}: {missing}");
+}
+
+/// What of the policies is not heeded yet; empty where all are.
+async fn unheeded(room: &Room, writer: &Person) -> Option<String> {
+    let probe = format!("probe-{}", uuid::Uuid::new_v4().simple());
+    let made = match room
+        .agent
+        .create(&thread(&probe, json!({ "state": "WaitingHuman" })))
         .await
-        .unwrap();
-    let refused = |said: Said, by: &str| said.is_err_and(|(_, words)| words.contains(by));
-    eventually("the policies are heeded", async || {
-        let probe = format!("probe-{}", uuid::Uuid::new_v4().simple());
-        let made = room.agent.create(&thread(&probe, json!({}))).await.ok()?;
-        let filled = made["spec"]["posts"][0]["author"]["name"] == *room.agent.name;
-        let forged = json!({"metadata": {"annotations": {"metawsm.dev/speaks-for": "Human/ada"}}});
-        let named = refused(room.agent.merge(&probe, forged).await, "authors.forum.metawsm.dev");
-        let moved = room.agent.merge(
-            "heeded",
-            json!({"metadata": {"labels": {"a": probe}}, "spec": {"state": "Closed"}}),
-        );
-        let gated = refused(moved.await, "gate.forum.metawsm.dev");
-        let written = writer.merge_status("heeded", json!({ "postCount": 7 })).await;
-        (filled && named && gated && refused(written, "status.metawsm.dev")).then_some(())
-    })
-    .await;
+    {
+        Ok(made) => made,
+        Err(said) => return Some(format!("no thread can be opened: {said:?}")),
+    };
+    if made["spec"]["posts"][0]["author"]["name"] != *room.agent.name {
+        return Some(format!("authors are not filled in: {made:#}"));
+    }
+    let forged = json!({"metadata": {"annotations": {"metawsm.dev/speaks-for": "Human/ada"}}});
+    let closing = json!({"spec": {"state": "Closed"}});
+    let said: [(&str, Said); 3] = [
+        ("authors.forum.metawsm.dev", room.agent.merge(&probe, forged).await),
+        ("gate.forum.metawsm.dev", room.agent.merge(&probe, closing).await),
+        (
+            "status.metawsm.dev",
+            writer.merge_status(&probe, json!({ "postCount": 7 })).await,
+        ),
+    ];
+    let silent = said
+        .into_iter()
+        .find(|(by, said)| !said.as_ref().is_err_and(|(_, words)| words.contains(by)));
+    Some(silent.map_or(String::new(), |(by, said)| format!("{by} does not refuse: {said:?}")))
 }
 
 /// A thread as an agent opens it; `rest` is merged into its spec.
