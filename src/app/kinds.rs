@@ -121,6 +121,12 @@ pub fn start_kinds(
 
     start_housekeeping(ground, tasks, shared, run_store, executor.clone());
     tasks.spawn("step news", step_news(executor, wake_run, ground.stop.clone()));
+    tell_readiness(ground, tasks, shared);
+    Ok(thread_store)
+}
+
+/// Ready once every cache is complete.
+fn tell_readiness(ground: &Ground, tasks: &mut Tasks, shared: &Shared) {
     let (readiness, caches, stop) = (ground.readiness.clone(), shared.caches.clone(), ground.stop.clone());
     tasks.spawn("readiness", async move {
         tokio::select! {
@@ -131,7 +137,6 @@ pub fn start_kinds(
         info!("ready");
         stop.cancelled().await;
     });
-    Ok(thread_store)
 }
 
 /// Starts the threads' driver. A thread that changed wakes the Run that counts it.

@@ -136,18 +136,17 @@ async fn page(pool: &SqlitePool, statement: String, values: Vec<Bound>, limit: u
     let mut rows = fill(sqlx::query(AssertSqlSafe(statement.clone())), values.clone())
         .fetch_all(pool)
         .await?;
-    let seen = match rows.first() {
-        Some(row) => WatchCursor {
+    let seen = if let Some(row) = rows.first() {
+        WatchCursor {
             position: row.try_get(SEEN_AT)?,
             database: row.try_get(SEEN_AT + 1)?,
-        },
-        None => {
-            let mut snapshot = pool.begin().await?;
-            let seen = seen(&mut snapshot).await?;
-            let again = fill(sqlx::query(AssertSqlSafe(statement)), values);
-            rows = again.fetch_all(&mut *snapshot).await?;
-            seen
         }
+    } else {
+        let mut snapshot = pool.begin().await?;
+        let seen = seen(&mut snapshot).await?;
+        let again = fill(sqlx::query(AssertSqlSafe(statement)), values);
+        rows = again.fetch_all(&mut *snapshot).await?;
+        seen
     };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
