@@ -1,6 +1,6 @@
 //! Many deadlines in the same second, through the API server: how late the last is, against how fast it can write.
 //!
-//! `METAWSM_TEST_FULL=1` takes the 2,000 of the promise; otherwise a few show that it works.
+//! `METAWSM_TEST_FULL=1` takes the 2,000 of the promise, `METAWSM_TEST_THREADS` any other number; a few show that it works.
 
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,9 @@ use crate::harness::stage::Stage;
 
 #[tokio::test]
 async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_be_written() {
-    let many: u64 = if std::env::var_os("METAWSM_TEST_FULL").is_some() {
-        2000
-    } else {
-        40
-    };
+    let given = std::env::var("METAWSM_TEST_THREADS").ok().and_then(|n| n.parse().ok());
+    let full = std::env::var_os("METAWSM_TEST_FULL").is_some();
+    let many: u64 = given.unwrap_or(if full { 2000 } else { 40 });
     let patience = Duration::from_secs(60 + many / 4);
     let stage = Stage::new().await;
     // All are made before the controller is there.
