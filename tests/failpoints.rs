@@ -31,7 +31,7 @@ const BEHIND: [(&str, &[&str]); 9] = [
     // Giving the Lease back is the last thing a process does: nothing comes after it.
     ("controller/lease.rs", &["lease.after_write"]),
     (
-        "run/apply.rs",
+        "run/topology.rs",
         &["run.after_topology", "run.after_claim", "run.after_release"],
     ),
     // Behind the effects of which they are all that is done.

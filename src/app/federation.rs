@@ -49,8 +49,8 @@ pub fn start_federation(
     let docs = &ground.args.docs;
     let rules = docs.address_rules().map_err(anyhow::Error::msg)?;
     let limits = DocsLimits {
-        max_answer_bytes: usize::try_from(docs.docs_max_answer_bytes)?,
-        max_tickets: usize::try_from(docs.docs_max_tickets)?,
+        max_answer_bytes: usize::try_from(docs.max_answer_bytes)?,
+        max_tickets: usize::try_from(docs.max_tickets)?,
     };
     let docmgr = Arc::new(Docmgr::new(rules, limits)?);
     let door = Arc::new(LiveDoor::new(around.services.clone()));

@@ -2,6 +2,7 @@
 //! order, and ends the process when any part ends by itself. Decides nothing else.
 
 mod federation;
+mod feed;
 mod forum;
 mod housekeeping;
 mod kinds;

@@ -44,17 +44,16 @@ fn program(args: &ControllerArgs) -> DocsProgram {
         return DocsProgram::BuiltIn;
     }
     let (first_port, last_port) = args.docs_server.docs_ports;
-    match found(&args.docs_server.docmgr_program, std::env::var_os("PATH").as_deref()) {
-        Some(path) => DocsProgram::Docmgr {
-            path,
-            first_port,
-            last_port,
-        },
-        None => {
-            let program = args.docs_server.docmgr_program.display();
-            warn!("docmgr ('{program}') is not installed: the built-in docs server is used instead");
-            DocsProgram::BuiltIn
-        }
+    let docmgr = &args.docs_server.docmgr_program;
+    let Some(path) = found(docmgr, std::env::var_os("PATH").as_deref()) else {
+        let program = docmgr.display();
+        warn!("docmgr ('{program}') is not installed: the built-in docs server is used instead");
+        return DocsProgram::BuiltIn;
+    };
+    DocsProgram::Docmgr {
+        path,
+        first_port,
+        last_port,
     }
 }
 

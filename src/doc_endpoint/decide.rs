@@ -113,7 +113,7 @@ fn transitions(
         match (&known.trouble, &known.facts) {
             (Some((problem, _)), _) if was(REACHABLE) != Some("False") => told.push(events::down(spec, problem)),
             (None, Some(facts)) if was(REACHABLE) != Some("True") => {
-                told.push(events::up(spec, after.url.as_deref(), facts))
+                told.push(events::up(spec, after.url.as_deref(), facts));
             }
             (None, Some(facts)) if facts.indexed_at > before.indexed_at => {
                 told.extend(before.indexed_at.map(|from| events::refreshed(spec, from, facts)));

@@ -60,37 +60,33 @@ pub fn step(status: &mut DocEndpointStatus, observed: &Observed, now: Moment) ->
         return Step::default();
     }
     let interval = observed.settings.refresh_interval;
-    match left(status.last_refresh_at, interval, now) {
-        Some((next, left)) => {
-            let message = format!(
-                "{TOO_SOON}: the last refresh was begun {} ago and one per {} is allowed; the next is possible at {next} and \
-                 is made then",
-                in_words(interval.saturating_sub(left)),
-                in_words(interval),
-            );
-            let kept = status
-                .refresh
-                .take()
-                .filter(|r| r.state == RefreshState::Waiting && r.next_at == Some(next));
-            let message = kept.map_or(message, |r| r.message);
-            status.refresh = Some(waiting(wish, message, Some(next)));
-            Step {
-                after: Some(left),
-                ..Step::default()
-            }
-        }
-        None => {
-            let announced = Some(wish.cause.to_owned());
-            status.last_refresh_at = Some(now);
-            status.refresh = Some(Refresh {
-                state: RefreshState::Running,
-                ..waiting(wish, String::new(), None)
-            });
-            Step {
-                announced,
-                ..Step::default()
-            }
-        }
+    if let Some((next, left)) = left(status.last_refresh_at, interval, now) {
+        let message = format!(
+            "{TOO_SOON}: the last refresh was begun {} ago and one per {} is allowed; the next is possible at {next} and \
+             is made then",
+            in_words(interval.saturating_sub(left)),
+            in_words(interval),
+        );
+        let kept = status
+            .refresh
+            .take()
+            .filter(|r| r.state == RefreshState::Waiting && r.next_at == Some(next));
+        let message = kept.map_or(message, |r| r.message);
+        status.refresh = Some(waiting(wish, message, Some(next)));
+        return Step {
+            after: Some(left),
+            ..Step::default()
+        };
+    }
+    let announced = Some(wish.cause.to_owned());
+    status.last_refresh_at = Some(now);
+    status.refresh = Some(Refresh {
+        state: RefreshState::Running,
+        ..waiting(wish, String::new(), None)
+    });
+    Step {
+        announced,
+        ..Step::default()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::times::Written;
@@ -71,13 +71,37 @@ struct Raw {
     owners: List,
     external_sources: List,
     related_files: Option<Value>,
-    /// The outer level says whether the key is there: there and empty is an error.
-    #[serde(deserialize_with = "there")]
-    last_updated: Option<Option<String>>,
+    last_updated: Stamp,
 }
 
-fn there<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(value).map(Some)
+/// A key that is there and says nothing is an error, one that is missing is none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "Option<String>")]
+enum Stamp {
+    #[default]
+    Missing,
+    Empty,
+    Says(String),
+}
+
+impl From<Option<String>> for Stamp {
+    fn from(value: Option<String>) -> Self {
+        value.map_or(Self::Empty, Self::Says)
+    }
+}
+
+impl Stamp {
+    fn read(self) -> Result<Option<Written>, Unreadable> {
+        let text = match self {
+            Self::Missing => return Ok(None),
+            Self::Empty => String::new(),
+            Self::Says(text) => text,
+        };
+        Written::parse(&text).map(Some).ok_or_else(|| Unreadable {
+            line: 0,
+            problem: format!("yaml: LastUpdated is no date: {text:?}"),
+        })
+    }
 }
 
 /// Takes a file apart: a first line `---`, the head, another such line, the body. `None`: there is no head.
@@ -119,13 +143,7 @@ pub fn read(head: &str) -> Result<Head, Unreadable> {
             .map_or(0, |at| usize::try_from(at.line()).unwrap_or(0) + 1),
         problem: format!("yaml: {error}"),
     })?;
-    let last_updated = match raw.last_updated {
-        None => None,
-        Some(text) => Some(text.as_deref().and_then(Written::parse).ok_or_else(|| Unreadable {
-            line: 0,
-            problem: format!("yaml: LastUpdated is no date: {text:?}"),
-        })?),
-    };
+    let last_updated = raw.last_updated.read()?;
     Ok(Head {
         title: text(raw.title),
         ticket: text(raw.ticket),

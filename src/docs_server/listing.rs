@@ -66,15 +66,15 @@ fn any(wanted: Option<&[String]>, there: &[String]) -> bool {
 /// How many of them are in which state.
 pub fn counts(rows: &[Dated<'_>]) -> StatusCounts {
     let mut counts = StatusCounts {
-        tickets_total: rows.len(),
+        total: rows.len(),
         ..StatusCounts::default()
     };
     for row in rows {
         match row.document.status.to_lowercase().as_str() {
-            "active" => counts.tickets_active += 1,
-            "complete" => counts.tickets_complete += 1,
-            "review" => counts.tickets_review += 1,
-            "draft" => counts.tickets_draft += 1,
+            "active" => counts.active += 1,
+            "complete" => counts.complete += 1,
+            "review" => counts.review += 1,
+            "draft" => counts.draft += 1,
             _ => {}
         }
     }
@@ -123,7 +123,7 @@ pub fn documents<'a>(index: &'a Index, ticket: &str, wanted: Wanted) -> Vec<&'a 
     };
     let mut rows: Vec<_> = index.of_ticket(ticket).filter(fits).collect();
     if wanted.by_time {
-        rows.sort_by(|a, b| a.last_updated.cmp(&b.last_updated));
+        rows.sort_by_key(|document| document.last_updated);
     }
     rows
 }

@@ -52,9 +52,8 @@ impl Shelf {
     /// # Errors
     /// The tree cannot be read.
     pub async fn refresh(self: &Arc<Self>) -> Built {
-        let shelf = self.clone();
-        let turn = tokio::spawn(async move { shelf.take_turn().await });
-        turn.await
+        tokio::spawn(self.clone().take_turn())
+            .await
             .unwrap_or_else(|error| Err(format!("the refresh failed: {error}")))
     }
 

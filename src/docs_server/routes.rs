@@ -102,11 +102,11 @@ fn read(route: Route, shelf: &Shelf, parameters: &Parameters) -> Answer {
     let view = View::new(&shelf.place, &index);
     match route {
         Route::Health => Ok(json!({ "ok": true })),
-        Route::Status => view.status(),
-        Route::Summary => view.summary(),
+        Route::Status => Ok(view.status()),
+        Route::Summary => Ok(view.summary()),
         Route::Tickets => view.list(parameters),
-        Route::Recent => view.recent(parameters),
-        Route::Topics => view.topics(parameters),
+        Route::Recent => Ok(view.recent(parameters)),
+        Route::Topics => Ok(view.topics(parameters)),
         Route::Topic => view.topic(parameters),
         Route::Ticket => view.ticket(parameters),
         Route::Documents => view.documents(parameters),

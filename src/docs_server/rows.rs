@@ -36,13 +36,17 @@ pub struct TicketStats {
 
 /// How many tickets there are, by the states that docmgr counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct StatusCounts {
-    pub tickets_total: usize,
-    pub tickets_active: usize,
-    pub tickets_complete: usize,
-    pub tickets_review: usize,
-    pub tickets_draft: usize,
+    #[serde(rename = "ticketsTotal")]
+    pub total: usize,
+    #[serde(rename = "ticketsActive")]
+    pub active: usize,
+    #[serde(rename = "ticketsComplete")]
+    pub complete: usize,
+    #[serde(rename = "ticketsReview")]
+    pub review: usize,
+    #[serde(rename = "ticketsDraft")]
+    pub draft: usize,
 }
 
 /// A document in a list of what changed.

@@ -2,7 +2,7 @@
 //! beginnings, never through a link that leaves the folder, and never more than is allowed.
 
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::head::{self, HEAD_LIMIT, Head};
 use crate::adapters::nofollow::{Folder, Kind};
@@ -61,7 +61,7 @@ impl Walk<'_> {
                 Some(Kind::Folder) if text == ".meta" || text.starts_with('_') => {}
                 Some(Kind::Folder) => self.folder(&folder.folder(name)?, &path, depth + 1)?,
                 Some(Kind::File { .. } | Kind::Link) if is_markdown(&text) => {
-                    self.document(path, has_front_page && is_control(&text))?;
+                    self.document(&path, has_front_page && is_control(&text))?;
                 }
                 Some(Kind::File { .. } | Kind::Link | Kind::Special) | None => {}
             }
@@ -69,12 +69,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn document(&mut self, path: PathBuf, control: bool) -> io::Result<()> {
+    fn document(&mut self, path: &Path, control: bool) -> io::Result<()> {
         if self.found.len() >= MOST_DOCUMENTS {
             return Err(io::Error::other(format!("more than {MOST_DOCUMENTS} documents")));
         }
         // One that cannot be opened counts as one that cannot be read: docmgr counts it too.
-        let head = self.beginning(&path).ok().and_then(|text| {
+        let head = self.beginning(path).ok().and_then(|text| {
             let split = head::split(&text)?;
             head::read(split.head).ok()
         });

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{self, Answer, Refusal};
 use super::cursor::page;
@@ -36,16 +36,16 @@ impl<'a> View<'a> {
         Self { place, index, root }
     }
 
-    pub fn status(&self) -> Answer {
+    pub fn status(&self) -> Value {
         let (place, index) = (self.place, self.index);
-        Ok(json!({
+        json!({
             "root": place.root, "configDir": place.config_dir, "repoRoot": place.repo_root,
             "configPath": place.config_path, "vocabularyPath": place.root.join("vocabulary.yaml"),
             "indexedAt": index.indexed_at.to_string(), "docsIndexed": index.counted, "ftsAvailable": false,
-        }))
+        })
     }
 
-    pub fn summary(&self) -> Answer {
+    pub fn summary(&self) -> Value {
         let (place, index) = (self.place, self.index);
         let tickets = self.tickets(&TicketsQuery::all(true));
         let recent: Vec<_> = tickets
@@ -54,14 +54,14 @@ impl<'a> View<'a> {
             .map(|row| self.ticket_row(*row, false))
             .collect();
         let docs = listing::recent(index, None, true, IN_SUMMARY, &|d| self.file_time(d));
-        Ok(json!({
+        json!({
             "root": place.root, "repoRoot": place.repo_root, "indexedAt": index.indexed_at.to_string(),
             "docsIndexed": index.counted, "stats": listing::counts(&tickets),
             "recent": { "tickets": recent, "docs": recent_rows(&docs) },
-        }))
+        })
     }
 
-    pub fn recent(&self, parameters: &Parameters) -> Answer {
+    pub fn recent(&self, parameters: &Parameters) -> Value {
         let archived = parameters.flag("includeArchived", true);
         let most = parameters.rows("ticketsLimit", IN_RECENT);
         let tickets = self.tickets(&TicketsQuery::all(archived));
@@ -72,13 +72,13 @@ impl<'a> View<'a> {
             .collect();
         let most = parameters.rows("docsLimit", IN_RECENT);
         let docs = listing::recent(self.index, None, archived, most, &|d| self.file_time(d));
-        Ok(json!({ "tickets": tickets, "docs": recent_rows(&docs) }))
+        json!({ "tickets": tickets, "docs": recent_rows(&docs) })
     }
 
-    pub fn topics(&self, parameters: &Parameters) -> Answer {
+    pub fn topics(&self, parameters: &Parameters) -> Value {
         let rows = listing::topics(self.index, parameters.flag("includeArchived", true));
         // An empty list is `null` here, as in docmgr.
-        Ok(json!({ "total": rows.len(), "results": (!rows.is_empty()).then_some(&rows) }))
+        json!({ "total": rows.len(), "results": (!rows.is_empty()).then_some(&rows) })
     }
 
     pub fn topic(&self, parameters: &Parameters) -> Answer {

@@ -97,30 +97,25 @@ impl Catalogue {
     }
 
     /// The target is another now. What is known stays where it is still about the same documents.
-    pub fn retarget(&self, target: Target) -> Option<News> {
+    pub fn retarget(&self, target: Target) -> News {
         let mut entries = self.entries();
-        let news = match entries.get_mut(&target.uid) {
-            Some(entry) => {
-                let moved = entry.target.place != target.place || entry.target.home != target.home;
-                entry.target = target;
-                let tickets = if moved { keys(&entry.rows) } else { BTreeSet::new() };
-                News {
-                    for_all: moved,
-                    ..news(&entry.target, tickets)
-                }
-            }
-            None => {
-                let told = news(&target, BTreeSet::new());
-                let made = Entry {
-                    target,
-                    known: Known::default(),
-                    rows: Arc::default(),
-                };
-                entries.insert(made.target.uid.clone(), made);
-                told
-            }
+        let Some(entry) = entries.get_mut(&target.uid) else {
+            let told = news(&target, BTreeSet::new());
+            let made = Entry {
+                target,
+                known: Known::default(),
+                rows: Arc::default(),
+            };
+            entries.insert(made.target.uid.clone(), made);
+            return told;
         };
-        Some(news)
+        let moved = entry.target.place != target.place || entry.target.home != target.home;
+        entry.target = target;
+        let tickets = if moved { keys(&entry.rows) } else { BTreeSet::new() };
+        News {
+            for_all: moved,
+            ..news(&entry.target, tickets)
+        }
     }
 
     /// The endpoint is gone.

@@ -104,16 +104,15 @@ impl Prober {
     pub fn ask(&self, target: Target) {
         let uid = target.uid.clone();
         let news = self.hands.catalogue.retarget(target);
-        self.hands.tell(news);
+        self.hands.tell(Some(news));
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        match tasks.get(&uid) {
-            Some(asking) => asking.wake.notify_one(),
-            None => {
-                let wake = Arc::new(Notify::new());
-                let task = tokio::spawn(ask_for_ever(self.hands.clone(), uid.clone(), wake.clone()));
-                let task = task.abort_handle();
-                tasks.insert(uid, Asking { wake, task });
-            }
+        if let Some(asking) = tasks.get(&uid) {
+            asking.wake.notify_one();
+        } else {
+            let wake = Arc::new(Notify::new());
+            let task = tokio::spawn(ask_for_ever(self.hands.clone(), uid.clone(), wake.clone()));
+            let task = task.abort_handle();
+            tasks.insert(uid, Asking { wake, task });
         }
     }
 

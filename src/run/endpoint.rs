@@ -11,6 +11,7 @@ use super::home::Home;
 use crate::controller::finalizer::post_params;
 use crate::controller::kind::Kind as _;
 use crate::doc_endpoint::crd::DocEndpoint;
+use crate::failpoint::fallible;
 use crate::kernel::outcome::Failure;
 
 fn api(kind: &RunKind, run: &Run) -> Api<DocEndpoint> {
@@ -38,12 +39,14 @@ pub async fn make_endpoint(
         ..endpoint.metadata
     };
     match api(kind, run).create(&post_params(RunKind::MANAGER), &endpoint).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(answer)) if answer.is_already_exists() => Ok(()),
-        Err(error) => Err(Failure::Retry(format!(
-            "failed to make DocEndpoint '{workspace}': {error}"
-        ))),
+        Ok(_) => {}
+        Err(kube::Error::Api(answer)) if answer.is_already_exists() => {}
+        Err(error) => {
+            let why = format!("failed to make DocEndpoint '{workspace}': {error}");
+            return Err(Failure::Retry(why));
+        }
     }
+    Ok(fallible("run.after_make_endpoint")?)
 }
 
 /// Deletes it if it is still the one that was seen.
@@ -56,10 +59,12 @@ pub async fn drop_endpoint(kind: &RunKind, run: &Run, name: &str, uid: &str) -> 
         ..DeleteParams::default()
     };
     match api(kind, run).delete(name, &params).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_conflict() => Ok(()),
-        Err(error) => Err(Failure::Retry(format!(
-            "failed to delete DocEndpoint '{name}': {error}"
-        ))),
+        Ok(_) => {}
+        Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_conflict() => {}
+        Err(error) => {
+            let why = format!("failed to delete DocEndpoint '{name}': {error}");
+            return Err(Failure::Retry(why));
+        }
     }
+    Ok(fallible("run.after_drop_endpoint")?)
 }

@@ -34,6 +34,7 @@ mod status;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod topology;
 pub mod turnstile;
 mod workspace;
 

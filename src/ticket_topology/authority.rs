@@ -1,6 +1,10 @@
 //! Which copy of a ticket's documents is the truth now: the merge rule. Pure; the order of what comes in does not matter.
 //!
-//! 1. The workspace endpoint of the topology's owner run. 2. The repo endpoint of the home. 3. None. Ties go to the later
+//! 1. The workspace endpoint of the topology's owner run.
+//! 2. The repo endpoint of the home.
+//! 3. None.
+//!
+//! Ties go to the later
 //! `updatedAt`, then the later `indexedAt`, then the first name. An endpoint that cannot be asked keeps its last good
 //! answer, which then is stale; every loser is listed with its reason.
 

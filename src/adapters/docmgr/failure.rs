@@ -137,10 +137,10 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
             return Some(found);
         }
         // An I/O error hides what it wraps from `source`.
-        if let Some(found) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            if let Some(found) = cause::<E>(found) {
-                return Some(found);
-            }
+        if let Some(found) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+            && let Some(found) = cause::<E>(found)
+        {
+            return Some(found);
         }
         next = error.source();
     }

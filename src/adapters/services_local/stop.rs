@@ -64,7 +64,7 @@ pub fn stop_all(root: &Path, run_uid: &str) -> io::Result<()> {
     let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     let stopped: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = paths.iter().map(|path| scope.spawn(|| stop_one(path))).collect();
-        let ends = threads.into_iter().map(|thread| thread.join());
+        let ends = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
         ends.map(|end| end.unwrap_or_else(|_| Err(io::Error::other("it met a bug"))))
             .collect()
     });

@@ -340,7 +340,7 @@ async fn another_process_behind_the_address_is_not_believed() {
     tokio::time::sleep(2 * SECOND).await;
     assert!(prober.catalogue().of("docs").unwrap().1.reachable());
     servers.with("docs", |s| {
-        (s.root, s.tickets) = ("/elsewhere".into(), vec!["Evil-1".into()])
+        (s.root, s.tickets) = ("/elsewhere".into(), vec!["Evil-1".into()]);
     });
     tokio::time::sleep(40 * SECOND).await;
     let known = prober.catalogue().of("docs").unwrap().1;

@@ -1,0 +1,110 @@
+//! One kind's cache, its wakes and its driver, whatever the kind is. Starts them; decides nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+use super::{COUNT, Ground};
+use crate::controller::context::Context;
+use crate::controller::kind::Kind;
+use crate::controller::metrics::ControllerLabels;
+use crate::controller::runner::{self, Guarded, Pokes};
+use crate::controller::vanished;
+use crate::tasks::Tasks;
+
+/// How often the mirror is compared with the cluster, for objects that vanished.
+const SWEEP: Duration = Duration::from_mins(5);
+
+/// One kind's cache and the wakes of its objects, before its driver runs.
+pub struct Feed<R: kube::Resource<DynamicType = ()> + Clone + 'static> {
+    pub store: Store<Guarded<R>>,
+    writer: Writer<Guarded<R>>,
+    pub wake: Pokes<R>,
+    wakes: UnboundedReceiver<ObjectRef<Guarded<R>>>,
+}
+
+impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
+    pub fn new() -> Self {
+        let (store, writer) = reflector::store();
+        let (wake, wakes) = mpsc::unbounded_channel();
+        Self {
+            store,
+            writer,
+            wake,
+            wakes,
+        }
+    }
+}
+
+/// Starts the driver of a kind; `tap` sees every object that changed.
+pub fn start_kind<K: Kind>(
+    ground: &Ground,
+    tasks: &mut Tasks,
+    context: Context<K>,
+    feed: Feed<K::Resource>,
+    tap: impl Fn(&Guarded<K::Resource>) + Send + 'static,
+) {
+    let (args, cx) = (&ground.args, Arc::new(context));
+    let stream = runner::watch(
+        cx.shared.client.clone(),
+        args.namespace.clone(),
+        feed.writer,
+        cx.shared.caches.clone(),
+        K::prune,
+        tap,
+    );
+    let stop = ground.stop.clone();
+    tasks.spawn(
+        K::NAME,
+        runner::run(
+            cx.clone(),
+            feed.store.clone(),
+            stream,
+            feed.wakes,
+            args.concurrency,
+            stop,
+        ),
+    );
+    tasks.spawn("upkeep", upkeep(cx, feed.store, ground));
+}
+
+/// Counts the objects, and finds those that vanished while nobody watched.
+fn upkeep<K: Kind>(
+    cx: Arc<Context<K>>,
+    store: Store<Guarded<K::Resource>>,
+    ground: &Ground,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (stop, namespace) = (ground.stop.clone(), ground.args.namespace.clone());
+    async move {
+        let label = ControllerLabels { controller: K::NAME };
+        let mut swept = None;
+        tokio::select! {
+            () = cx.shared.caches.complete() => {}
+            () = stop.cancelled() => {}
+        }
+        while !stop.is_cancelled() {
+            let objects = store.state();
+            let unreadable = objects.iter().filter(|o| o.0.is_err()).count();
+            let metrics = &cx.shared.metrics;
+            metrics
+                .objects
+                .get_or_create(&label)
+                .set(i64::try_from(objects.len()).unwrap_or(i64::MAX));
+            metrics
+                .undecodable
+                .get_or_create(&label)
+                .set(i64::try_from(unreadable).unwrap_or(i64::MAX));
+            drop(objects);
+            if swept.is_none_or(|at: tokio::time::Instant| at.elapsed() >= SWEEP) {
+                let complete = vanished::sweep(&cx, &store, namespace.as_deref()).await;
+                swept = complete.then(tokio::time::Instant::now);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(COUNT) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+}
