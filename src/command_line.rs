@@ -3,11 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use crate::adapters::sqlite::HistoryReader;
-use crate::cli::commands::{audit::AuditArgs, db::DbArgs, docs::DocsArgs, policy::PolicyArgs};
+use crate::adapters::sqlite::{History, HistoryReader};
+use crate::adapters::system_clock::SystemClock;
+use crate::cli::commands::{audit::AuditArgs, db::DbArgs, docs::DocsArgs, forum::ForumArgs, policy::PolicyArgs};
 use crate::docs_server::command::{self as docs_server, DocsServerArgs};
 use crate::services::command::{ServerArgs, ServiceArgs, run_server, run_supervisor};
 use crate::settings::ControllerArgs;
@@ -34,6 +36,8 @@ enum Command {
     Docs(DocsArgs),
     /// Serve a folder of documents over docmgr's HTTP API, for reading
     DocsServer(DocsServerArgs),
+    /// Read the questions of the forum
+    Forum(ForumArgs),
     /// Look at a policy file
     Policy(PolicyArgs),
     /// Write the CustomResourceDefinitions of this version
@@ -67,9 +71,11 @@ impl Arguments {
         match self.command {
             Command::Controller(args) => in_runtime(app::controller(*args)).map(|()| ExitCode::SUCCESS),
             Command::Audit(audit) => in_runtime(async { audit.run(&history(audit.database()).await?).await }),
+            Command::Db(db) if db.rebuilds() => in_runtime(async { db.rebuilt(app::rebuild(db.database()).await?) }),
             Command::Db(db) => in_runtime(async { db.run(&history(db.database()).await?).await }),
             Command::DocsServer(args) => docs_server::run(&args),
             Command::Docs(docs) => in_runtime(async { docs.run(&history(docs.database()).await?).await }),
+            Command::Forum(forum) => in_runtime(run_forum(forum)),
             Command::Policy(policy) => policy.run(),
             Command::Crd { dir } => crds::write_to(&dir).map(|()| ExitCode::SUCCESS),
             Command::Step(step) => Ok(run_step(&step)),
@@ -85,6 +91,18 @@ fn in_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
         .enable_all()
         .build()?
         .block_on(work)
+}
+
+/// Reads beside a running controller; only a mark of what was read is written.
+async fn run_forum(forum: ForumArgs) -> anyhow::Result<ExitCode> {
+    let reader = history(forum.database()).await?;
+    if !forum.writes() {
+        return forum.run(&reader).await;
+    }
+    let writer = History::open(forum.database(), Arc::new(SystemClock)).await?;
+    let marked = forum.mark(&writer).await;
+    writer.close().await?;
+    marked
 }
 
 async fn history(path: &Path) -> anyhow::Result<HistoryReader> {

@@ -56,7 +56,7 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 70] = [
+pub const ALL: [(&str, Caller); 74] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
@@ -67,6 +67,8 @@ pub const ALL: [(&str, Caller); 70] = [
     ("vanished.before_record", Caller::Fails),
     ("vanished.after_record", Caller::Fails),
     ("lease.after_write", Caller::Goes),
+    ("projections.before_batch", Caller::Fails),
+    ("projections.after_batch", Caller::Fails),
     ("run.after_enter", Caller::Fails),
     ("run.after_topology", Caller::Fails),
     ("run.after_claim", Caller::Fails),
@@ -87,6 +89,8 @@ pub const ALL: [(&str, Caller); 70] = [
     ("doc_endpoint.after_forget", Caller::Fails),
     ("federation.after_answer", Caller::Goes),
     ("federation.after_refresh", Caller::Goes),
+    ("forum_thread.after_archive", Caller::Fails),
+    ("forum_thread.after_remove_archived", Caller::Fails),
     ("sqlite.before_commit", Caller::Fails),
     ("sqlite.after_commit", Caller::Fails),
     ("sqlite.before_change", Caller::Fails),

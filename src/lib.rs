@@ -4,7 +4,8 @@
 //! watch ─▶ record(journal) ─▶ observe ─▶ decide ─▶ apply ─▶ status ─▶ record ─▶ settled
 //!               │                         pure
 //!               └─ SQLite: audit + events + outbox, one transaction
-//!                          └─▶ relay ─▶ Redis streams
+//!                          ├─▶ relay ─▶ Redis streams
+//!                          └─▶ projections ─▶ read models ─▶ cli
 //! ```
 //!
 //! Directions of imports, checked by `tests/architecture.rs`: `main → app → kinds → controller → ports → kernel`.
@@ -25,6 +26,7 @@ pub mod housekeeping;
 pub mod kernel;
 pub mod policy;
 pub mod ports;
+pub mod projections;
 pub mod relay;
 pub mod run;
 pub mod services;

@@ -154,7 +154,7 @@ pub struct ControllerArgs {
     #[arg(long, env = "METAWSM_MIN_FREE_BYTES", default_value_t = 1 << 30, help_heading = "Work")]
     pub min_free_bytes: u64,
 
-    /// How often the disk is looked over for folders that nobody needs any more
+    /// How often the disk is looked over for folders that nobody needs any more, and the retention of the policy is done
     #[arg(long, env = "METAWSM_HOUSEKEEPING_INTERVAL", default_value = "10m", value_parser = length, help_heading = "Storage")]
     pub housekeeping_interval: Duration,
 

@@ -63,7 +63,7 @@ impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
     }
 }
 
-/// Starts every kind.
+/// Starts every kind; the cache of threads.
 ///
 /// # Errors
 /// The executor's folder cannot be used.
@@ -73,7 +73,7 @@ pub fn start_kinds(
     shared: &Shared,
     history: &Arc<History>,
     thread_kind: ThreadKind,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Store<Guarded<ForumThread>>> {
     let args = &ground.args;
     let executor: Arc<dyn Executor> = Arc::new(LocalExecutor::open(
         &args.data_dir,
@@ -87,6 +87,7 @@ pub fn start_kinds(
         Feed::<DocEndpoint>::new(),
         Feed::<ForumThread>::new(),
     );
+    let thread_store = threads.store.clone();
     let (run_store, topology_store) = (runs.store.clone(), topologies.store.clone());
     let (wake_run, wake_topology) = (runs.wake.clone(), topologies.wake.clone());
     let (endpoint_store, wake_endpoint) = (endpoints.store.clone(), endpoints.wake.clone());
@@ -173,6 +174,12 @@ pub fn start_kinds(
     look_after_services(ground, tasks, shared, services, run_store.clone(), wakes);
     start_housekeeping(ground, tasks, shared, run_store, executor.clone());
     tasks.spawn("step news", step_news(executor, wake_run, ground.stop.clone()));
+    tell_readiness(ground, tasks, shared);
+    Ok(thread_store)
+}
+
+/// Ready once every cache is complete.
+fn tell_readiness(ground: &Ground, tasks: &mut Tasks, shared: &Shared) {
     let (readiness, caches, stop) = (ground.readiness.clone(), shared.caches.clone(), ground.stop.clone());
     tasks.spawn("readiness", async move {
         tokio::select! {
@@ -183,7 +190,6 @@ pub fn start_kinds(
         info!("ready");
         stop.cancelled().await;
     });
-    Ok(())
 }
 
 /// Starts the threads' driver. A thread that changed wakes the Run that counts it.

@@ -5,8 +5,10 @@ mod federation;
 mod forum;
 mod housekeeping;
 mod kinds;
+mod projections;
 mod queue;
 mod relay;
+mod retention;
 mod rights;
 mod services;
 mod wakes;
@@ -38,6 +40,7 @@ use crate::forum_thread::metrics::ForumMetrics;
 use crate::housekeeping::metrics::HousekeepingMetrics;
 use crate::policy::metrics::PolicyMetrics;
 use crate::ports::clock::Clock;
+use crate::projections::metrics::ProjectionMetrics;
 use crate::relay::metrics::RelayMetrics;
 use crate::run::crd::Run;
 use crate::settings::ControllerArgs;
@@ -46,6 +49,8 @@ use crate::telemetry;
 use crate::ticket_topology::crd::TicketTopology;
 use crate::web::docs::DeepLinks;
 use crate::web::health::{self, Health, Readiness};
+
+pub use projections::rebuild;
 
 /// How often numbers that nobody pushes are brought up to date.
 const COUNT: Duration = Duration::from_secs(15);
@@ -61,6 +66,7 @@ struct Ground {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     relay_metrics: RelayMetrics,
+    projection_metrics: ProjectionMetrics,
     housekeeping_metrics: HousekeepingMetrics,
     federation_metrics: FederationMetrics,
     forum_metrics: ForumMetrics,
@@ -87,6 +93,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
         metrics: Arc::default(),
         relay_metrics: RelayMetrics::default(),
+        projection_metrics: ProjectionMetrics::default(),
         housekeeping_metrics: HousekeepingMetrics::default(),
         federation_metrics: FederationMetrics::default(),
         forum_metrics: ForumMetrics::default(),
@@ -170,6 +177,7 @@ async fn lead(
     ground.readiness.set("database", true);
     watch_database(tasks, &history, stop);
     relay::start_relay(ground, tasks, &history, &leadership, last).await?;
+    projections::start_projector(ground, tasks, &history);
     let (reporter, worker) = report::reporter(work.clone(), args.identity(), ground.metrics.clone());
     tasks.spawn("reporter", {
         let stop = stop.clone();
@@ -191,7 +199,9 @@ async fn lead(
         caches: Caches::new(kinds::KINDS),
     };
     let thread_kind = forum::thread_kind(ground, tasks, &shared).await?;
-    kinds::start_kinds(ground, tasks, &shared, &history, thread_kind)?;
+    let policy = thread_kind.policy.clone();
+    let threads = kinds::start_kinds(ground, tasks, &shared, &history, thread_kind)?;
+    retention::start_retention(ground, tasks, &shared, &history, threads, policy);
     Ok(Some(history))
 }
 
@@ -235,6 +245,7 @@ async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> 
     let mut registry = Registry::default();
     ground.metrics.register(&mut registry);
     ground.relay_metrics.register(&mut registry);
+    ground.projection_metrics.register(&mut registry);
     ground.housekeeping_metrics.register(&mut registry);
     ground.federation_metrics.register(&mut registry);
     ground.forum_metrics.register(&mut registry);

@@ -32,7 +32,7 @@ const WORK: [(&str, &str, &[&str]); 10] = [
         &["get", "list", "watch", "create", "patch", "delete"],
     ),
     (OURS, "docendpoints/status", &["patch"]),
-    (OURS, "forumthreads", &["get", "list", "watch", "patch"]),
+    (OURS, "forumthreads", &["get", "list", "watch", "patch", "delete"]),
     (OURS, "forumthreads/status", &["patch"]),
     ("events.k8s.io", "events", &["create", "patch"]),
     // No resource: the policy on status asks for it (docs/decisions/0009-status-has-a-right-of-its-own.md).

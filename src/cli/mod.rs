@@ -3,4 +3,5 @@
 pub mod args;
 pub mod commands;
 mod docs_printer;
+mod forum_text;
 mod printer;

@@ -91,7 +91,7 @@ pub fn audit_table(lines: &[AuditLine]) -> String {
     rendered(&table)
 }
 
-/// An empty table without lines.
+/// An empty table.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
@@ -104,7 +104,7 @@ pub fn table(header: &[&str]) -> Table {
     table
 }
 
-/// The table as text.
+/// A table's text, without blanks at the ends of lines.
 pub fn rendered(table: &Table) -> String {
     table
         .lines()
@@ -128,7 +128,8 @@ fn facts(facts: &Value) -> String {
 /// Text with every character spelled out that a terminal would obey: controls and changes of direction.
 pub fn plain(text: &str) -> String {
     let obeyed = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

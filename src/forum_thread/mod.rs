@@ -9,6 +9,8 @@
 //! the clock: in New and WaitingHuman a question that nobody answers is escalated, exactly once per level. It writes
 //! nothing but the status.
 
+pub mod archive;
+mod archiving;
 pub mod attestation;
 pub mod audit;
 pub mod clock_guard;

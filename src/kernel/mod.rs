@@ -13,6 +13,7 @@ pub mod length;
 pub mod moment;
 pub mod outcome;
 pub mod plan;
+pub mod question;
 pub mod repo_url;
 pub mod request;
 pub mod shown_text;

@@ -10,6 +10,8 @@ pub mod federated;
 pub mod http_secret;
 pub mod journal;
 pub mod outbox;
+pub mod projection;
+pub mod questions;
 pub mod read_model;
 pub mod secrets;
 pub mod services;

@@ -19,13 +19,21 @@ use super::crash_keeper::Point;
 use super::crash_story::{Ending, told};
 
 /// Failpoints that this story does not come by, and why.
-const ELSEWHERE: [(&str, &str); 15] = [
+const ELSEWHERE: [(&str, &str); 17] = [
     (
         "ticket_topology.after_request_refresh",
         "needs a request for a refresh: story_federation",
     ),
     ("doc_endpoint.after_refresh", "needs a refresh: story_federation"),
     ("federation.after_refresh", "needs a refresh: story_federation"),
+    (
+        "forum_thread.after_archive",
+        "needs a closed thread past its retention: story_forum_retention",
+    ),
+    (
+        "forum_thread.after_remove_archived",
+        "needs a closed thread past its retention: story_forum_retention",
+    ),
     (
         "run.after_forget",
         "comes when an inspection is due again, by the clock",

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use super::harness::cluster::variable;
 use super::harness::controller::Controller;
+use super::harness::forum::question;
 use super::harness::manifests::{run, topology};
 use super::harness::stage::Stage;
 use super::validator::evidence::connected;
@@ -40,6 +41,11 @@ impl Rest {
             .until("TicketTopology", "b-2", "it is seen", |o| {
                 o["status"]["authority"] != Value::Null
             })
+            .await;
+        let asked = json!({"assignee": {"type": "Human", "name": "ada"}});
+        stage.create(&question("asks", asked)).await;
+        stage
+            .until("ForumThread", "asks", "it is seen", |o| o["status"]["postCount"] == 1)
             .await;
         stage.delete("TicketTopology", "b-2").await;
         stage.until_gone("TicketTopology", "b-2").await;
@@ -209,6 +215,12 @@ async fn sabotage_of_the_database_is_found() {
             I::MirrorIsObject,
             "UPDATE mirror SET deleted_at = '2001-01-01T00:00:00Z' WHERE kind = 'Run'".into(),
         ),
+        (I::FoldedIsRebuilt, "UPDATE forum_threads SET opened_by = 'eve'".into()),
+        (I::FoldedIsRebuilt, "DELETE FROM forum_posts".into()),
+        (I::FoldedIsRebuilt, "UPDATE projection_cursors SET position = 1".into()),
+        (I::FoldedIsThread, "UPDATE forum_threads SET state = 'Closed'".into()),
+        (I::FoldedIsThread, "UPDATE forum_threads SET assignee = NULL".into()),
+        (I::FoldedIsThread, "DELETE FROM forum_threads".into()),
         (
             I::NothingUnsent,
             "INSERT INTO outbox SELECT l.epoch_ms, e.sequence, e.position FROM events e JOIN log l USING (log_id)"

@@ -64,12 +64,7 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
     };
     within(patience, "all are escalated", fired).await;
     let last = woken.elapsed();
-    let twice = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
-                 GROUP BY subject, data ->> 'stateSince', data ->> 'level' HAVING count(*) > 1";
-    assert_eq!(column(&controller.database(), twice).await, [] as [String; 0]);
-    let early = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
-                 AND julianday(occurred_at) < julianday(data ->> 'deadline')";
-    assert_eq!(column(&controller.database(), early).await, [] as [String; 0]);
+    none_is_early_or_told_twice(&controller.database()).await;
     let late = "SELECT CAST(max(data ->> 'lateBySeconds') AS TEXT) FROM events \
                 WHERE event_type = 'forum.sla.escalation_requested'";
     println!(
@@ -79,6 +74,15 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
         column(&controller.database(), late).await[0]
     );
     controller.terminate().await;
+}
+
+async fn none_is_early_or_told_twice(database: &std::path::Path) {
+    let twice = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
+                 GROUP BY subject, data ->> 'stateSince', data ->> 'level' HAVING count(*) > 1";
+    assert_eq!(column(database, twice).await, [] as [String; 0]);
+    let early = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
+                 AND julianday(occurred_at) < julianday(data ->> 'deadline')";
+    assert_eq!(column(database, early).await, [] as [String; 0]);
 }
 
 /// Does something to all threads, 16 at a time.

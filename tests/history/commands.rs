@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::stage::{Object, Stage};
 
-fn metawsm(database: &Path, arguments: &[&str]) -> Output {
+pub fn metawsm(database: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_metawsm"))
         .args(arguments)
         .env("METAWSM_DB", database)
@@ -16,7 +16,7 @@ fn metawsm(database: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 

@@ -2,6 +2,10 @@
 
 mod commands;
 mod federating;
+mod forum_commands;
+mod forum_folding;
+mod forum_reading;
+mod forum_stage;
 mod mirroring;
 mod recording;
 mod recovering;

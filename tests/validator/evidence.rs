@@ -1,14 +1,17 @@
 //! What the three stores hold, as plain values. Judges nothing.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::{Client, CustomResourceExt as _};
 use metawsm::adapters::redis::streams::StreamNames;
+use metawsm::controller::kind::Kind;
 use metawsm::doc_endpoint::crd::DocEndpoint;
+use metawsm::forum_thread::ThreadKind;
+use metawsm::forum_thread::crd::ForumThread;
 use metawsm::kernel::envelope::Envelope;
 use metawsm::kernel::journal::JournalEntry;
 use metawsm::run::crd::Run;
@@ -17,7 +20,7 @@ use redis::AsyncCommands as _;
 use redis::streams::StreamRangeReply;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, FromRow, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, FromRow, SqliteConnection};
 
 /// How long Redis may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +43,11 @@ pub struct Evidence {
     pub events: Vec<Event>,
     pub logs: Vec<Log>,
     pub mirrors: Vec<Mirror>,
+    /// Every row that was folded from events, as JSON; and the same after a rebuild in a copy of the database.
+    pub folded: Vec<String>,
+    pub rebuilt: Vec<String>,
+    /// How many events are not folded yet.
+    pub behind: i64,
     /// How many events wait to be sent.
     pub unsent: i64,
     /// The stream of all events.
@@ -144,7 +152,16 @@ impl Evidence {
         wanted.sort();
         wanted.dedup();
         let (stream, typed) = streams(place, &wanted).await;
+        let (folded, rebuilt) = folded_and_rebuilt(&mut database).await;
         Self {
+            folded,
+            rebuilt,
+            behind: sqlx::query_scalar(
+                "SELECT count(*) FROM events WHERE position > (SELECT position FROM projection_cursors)",
+            )
+            .fetch_one(&mut database)
+            .await
+            .unwrap(),
             objects: objects(place).await,
             logs: all(&mut database, "SELECT * FROM log").await,
             mirrors: all(&mut database, "SELECT * FROM mirror").await,
@@ -170,12 +187,63 @@ where
         .expect("the database answers")
 }
 
+/// What is folded from events, each table with its order.
+const FOLDED: [(&str, &str); 6] = [
+    ("forum_threads", "uid"),
+    ("forum_posts", "thread_uid, seq"),
+    ("forum_state_transitions", "thread_uid, seq"),
+    ("forum_assignments", "thread_uid, seq"),
+    ("forum_priorities", "thread_uid, seq"),
+    ("forum_escalations", "thread_uid, seq"),
+];
+
+async fn folded_and_rebuilt(database: &mut SqliteConnection) -> (Vec<String>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    let into = format!("VACUUM INTO '{}'", copy.display());
+    sqlx::raw_sql(AssertSqlSafe(into))
+        .execute(&mut *database)
+        .await
+        .unwrap();
+    let mut as_it_was = connect(&copy).await;
+    let folded = folded_rows(&mut as_it_was).await;
+    as_it_was.close().await.unwrap();
+    metawsm::app::rebuild(&copy).await.expect("the copy can be rebuilt");
+    (folded, folded_rows(&mut connect(&copy).await).await)
+}
+
+async fn connect(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path);
+    options.connect().await.expect("the copy can be opened")
+}
+
+async fn folded_rows(database: &mut SqliteConnection) -> Vec<String> {
+    let mut rows = Vec::new();
+    for (table, order) in FOLDED {
+        let columns: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT '''' || name || ''', ' || name FROM pragma_table_info('{table}')"
+        )))
+        .fetch_all(&mut *database)
+        .await
+        .unwrap();
+        let columns = columns.join(", ");
+        let query = format!("SELECT json_object('table', '{table}', {columns}) FROM {table} ORDER BY {order}");
+        let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
+            .fetch_all(&mut *database)
+            .await
+            .unwrap();
+        rows.extend(found);
+    }
+    rows
+}
+
 async fn objects(place: &Place) -> Vec<Object> {
     let mut found = Vec::new();
     for resource in [
         Run::api_resource(),
         TicketTopology::api_resource(),
         DocEndpoint::api_resource(),
+        ForumThread::api_resource(),
     ] {
         let kind = resource.kind.clone();
         for object in list(place, &resource).await {
@@ -202,6 +270,8 @@ fn read(kind: &str, object: DynamicObject) -> Object {
         "DocEndpoint" => {
             serde_json::from_value::<DocEndpoint>(value).map(|e| json!({ "spec": e.spec, "status": e.status }))
         }
+        "ForumThread" => serde_json::from_value::<ForumThread>(value)
+            .map(|t| json!({ "spec": ThreadKind::spec(&t), "status": t.status })),
         _ => serde_json::from_value::<TicketTopology>(value).map(|t| json!({ "spec": t.spec, "status": t.status })),
     };
     let typed = typed.expect("the object can be read");

@@ -13,7 +13,7 @@ use metawsm::ticket_topology::TopologyKind;
 use serde_json::{Value, json};
 
 use super::evidence::{Evidence, Fact};
-use super::streams;
+use super::{folding, streams};
 
 /// What may be broken; each has a sabotage test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +42,10 @@ pub enum Invariant {
     MirrorIsObject,
     /// Nothing waits to be sent.
     NothingUnsent,
+    /// Every event is folded, and what was folded is what a rebuild folds.
+    FoldedIsRebuilt,
+    /// The read model shows each thread as it is.
+    FoldedIsThread,
 }
 
 /// One thing that is wrong.
@@ -55,7 +59,7 @@ type Check = fn(&Evidence) -> Vec<String>;
 
 /// Everything that is wrong.
 pub fn judge(evidence: &Evidence) -> Vec<Flaw> {
-    let checks: [(Invariant, Check); 12] = [
+    let checks: [(Invariant, Check); 14] = [
         (Invariant::EventHasFact, event_has_fact),
         (Invariant::FactHasEvent, fact_has_event),
         (Invariant::SubjectOrder, subject_order),
@@ -68,6 +72,8 @@ pub fn judge(evidence: &Evidence) -> Vec<Flaw> {
         (Invariant::JournalRecorded, journal_recorded),
         (Invariant::MirrorIsObject, mirror_is_object),
         (Invariant::NothingUnsent, nothing_unsent),
+        (Invariant::FoldedIsRebuilt, folding::folded_is_rebuilt),
+        (Invariant::FoldedIsThread, folding::folded_is_thread),
     ];
     let flaws = |(broken, check): (Invariant, Check)| {
         let found = check(evidence).into_iter();

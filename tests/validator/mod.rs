@@ -2,6 +2,7 @@
 //! Reads only. Used by any test binary with `#[path = "../validator/mod.rs"] mod validator;`.
 
 pub mod evidence;
+mod folding;
 pub mod invariants;
 mod streams;
 

@@ -23,6 +23,8 @@ SELECT l.log_id, value ->> 'sequence', value ->> 'event_id', value ->> 'event_ty
        value ->> 'subject_seq', value ->> 'data', value ->> 'content_hash', value ->> 'recorded_at', 'redis'
 FROM json_each(?1) j
 JOIN log l ON l.log_id = value ->> 'log_id' AND l.epoch_ms = value ->> 'epoch_ms'
+WHERE NOT EXISTS (SELECT 1 FROM folded_subjects f
+                  WHERE f.subject_uid = value ->> 'subject_uid' AND f.seq >= value ->> 'subject_seq')
 ORDER BY j.key";
 
 const COUNT_AS_SENT: &str = "

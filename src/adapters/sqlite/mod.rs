@@ -3,16 +3,24 @@
 
 mod adopt;
 mod chain;
+mod change;
 mod event_row;
 mod failure;
 mod federated;
 mod identity;
 mod log;
 mod open;
+mod projection;
+mod projection_rows;
+mod question_filter;
+mod question_reads;
+mod questions;
 mod read;
 mod record;
+mod retention;
 #[cfg(feature = "failpoints")]
 mod sabotage;
+mod snapshot;
 mod verify;
 mod writer;
 
@@ -24,9 +32,10 @@ use async_trait::async_trait;
 use sqlx::SqlitePool;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use self::change::Change;
 use self::failure::words;
 use self::identity::FileIdentity;
-use self::writer::{Answer, Change, Command, Writer};
+use self::writer::{Answer, Command, Writer};
 use crate::kernel::journal::JournalEntry;
 use crate::ports::clock::Clock;
 use crate::ports::federated::{FederatedChange, FederatedStore};
@@ -40,6 +49,7 @@ pub struct History {
     commands: mpsc::Sender<Command>,
     readers: HistoryReader,
     appended: Arc<Notify>,
+    recorded: Arc<Notify>,
 }
 
 /// The history, open for reading only; also beside a running controller.
@@ -58,12 +68,13 @@ impl History {
             .await
             .map_err(|error| words(&error))?;
         let readers = HistoryReader::open(path).await?;
-        let appended = Arc::new(Notify::new());
+        let (appended, recorded) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (commands, queue) = mpsc::channel(writer::QUEUE);
         let writer = Writer {
             pool,
             clock,
             appended: appended.clone(),
+            recorded: recorded.clone(),
         };
         tokio::spawn(writer.work(queue));
         Ok(Self {
@@ -71,6 +82,7 @@ impl History {
             commands,
             readers,
             appended,
+            recorded,
         })
     }
 

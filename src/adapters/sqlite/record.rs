@@ -27,7 +27,11 @@ JOIN audit_log a ON a.uid = j.value ->> 0 AND a.seq = j.value ->> 1 AND a.hash <
 const SELECT_KNOWN: &str = "
 SELECT e.subject_uid, e.subject_seq
 FROM json_each(?1) j
-JOIN events e ON e.subject_uid = j.value ->> 0 AND e.subject_seq = j.value ->> 1";
+JOIN events e ON e.subject_uid = j.value ->> 0 AND e.subject_seq = j.value ->> 1
+UNION
+SELECT f.subject_uid, j.value ->> 1
+FROM json_each(?1) j
+JOIN folded_subjects f ON f.subject_uid = j.value ->> 0 AND f.seq >= j.value ->> 1";
 
 const INSERT_EVENTS: &str = "
 INSERT INTO events (log_id, sequence, event_id, event_type, event_version, occurred_at, thread_id, run_id, ticket,

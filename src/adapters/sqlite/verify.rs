@@ -15,13 +15,14 @@ const REMOVED: &str = "
 SELECT position, before FROM (SELECT position, lag(position, 1, 0) OVER (ORDER BY position) AS before FROM audit_log)
 WHERE position <> before + 1";
 
-/// Live rows follow each other; only what was read back from a trimmed stream may begin after a hole.
+/// Live rows follow each other, from where the log was folded away; only what was read back from a trimmed stream may
+/// begin after a hole.
 const HOLES: &str = "
-SELECT l.log_id, e.sequence, e.source, e.before
+SELECT l.log_id, e.sequence, e.source, max(e.before, l.folded_sequence)
 FROM (SELECT log_id, sequence, source, lag(sequence, 1, 0) OVER (PARTITION BY log_id ORDER BY sequence) AS before
       FROM events) e
 JOIN log l ON l.log_id = e.log_id
-WHERE e.sequence <> e.before + 1";
+WHERE e.sequence <> max(e.before, l.folded_sequence) + 1";
 
 const MISSING_TAILS: &str = "
 SELECT log_id, last_sequence, last FROM

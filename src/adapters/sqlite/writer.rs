@@ -6,14 +6,12 @@ use std::sync::Arc;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::change::Change;
 use super::failure::{may_be_one_record, words};
 use super::record::{GroupOutcome, check, write_group};
-use super::{adopt, federated, log};
 use crate::failpoint::{Asked, fallible};
 use crate::ports::clock::Clock;
-use crate::ports::federated::FederatedChange;
 use crate::ports::journal::{JournalError, Record, Recorded};
-use crate::ports::outbox::{LogIdentity, StreamPosition, WindowEvent};
 
 /// The most records in one transaction: enough to share a flush, and few enough that even objects of the largest size
 /// that etcd takes fit into memory together.
@@ -34,20 +32,13 @@ pub enum Command {
     Close(Answer<()>),
 }
 
-/// What is done in a transaction of its own.
-pub enum Change {
-    BeginLog(i64, Answer<LogIdentity>),
-    MarkSent(StreamPosition, Answer<()>),
-    Rewind(Option<StreamPosition>, Answer<i64>),
-    Adopt(Vec<WindowEvent>, Answer<u64>),
-    Federate(Vec<FederatedChange>, Answer<()>),
-}
-
 /// The task's state.
 pub struct Writer {
     pub pool: SqlitePool,
     pub clock: Arc<dyn Clock>,
+    /// Woken when something is to be sent, and when something is to be folded.
     pub appended: Arc<Notify>,
+    pub recorded: Arc<Notify>,
 }
 
 type Waiting = (Box<Record>, Answer<Recorded>);
@@ -127,7 +118,7 @@ impl Writer {
 
     /// Where the disk is full or fails, SQLite ends a transaction by itself; sqlx goes on counting it as open and would
     /// never begin another one. Such a connection is given up for a new one.
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         match self.pool.begin_with(BEGIN).await {
             Err(sqlx::Error::InvalidSavePointStatement) => {
                 self.pool.acquire().await?.close().await?;
@@ -144,54 +135,15 @@ impl Writer {
         transaction.commit().await?;
         if appended {
             self.appended.notify_one();
+            self.recorded.notify_one();
         }
         fallible("sqlite.after_commit").map_err(asked)?;
         Ok(answers)
     }
-
-    async fn change(&self, change: Change) {
-        match change {
-            Change::BeginLog(after_ms, answer) => reply(answer, self.begin_log(after_ms).await),
-            Change::MarkSent(last, answer) => reply(answer, self.mark_sent(last).await),
-            Change::Rewind(after, answer) => reply(answer, self.rewind(after).await),
-            Change::Adopt(events, answer) => reply(answer, self.adopt(&events).await),
-            Change::Federate(changes, answer) => reply(answer, self.federate(&changes).await),
-        }
-    }
-
-    async fn begin_log(&self, after_ms: i64) -> Result<LogIdentity, sqlx::Error> {
-        let mut transaction = self.begin().await?;
-        let identity = log::begin_log(&mut transaction, after_ms, self.clock.now()).await?;
-        finish(transaction).await.map(|()| identity)
-    }
-
-    async fn mark_sent(&self, last: StreamPosition) -> Result<(), sqlx::Error> {
-        let mut transaction = self.begin().await?;
-        log::mark_sent(&mut transaction, last).await?;
-        finish(transaction).await
-    }
-
-    async fn rewind(&self, after: Option<StreamPosition>) -> Result<i64, sqlx::Error> {
-        let mut transaction = self.begin().await?;
-        let unsent = log::rewind(&mut transaction, after).await?;
-        finish(transaction).await.map(|()| unsent)
-    }
-
-    async fn federate(&self, changes: &[FederatedChange]) -> Result<(), sqlx::Error> {
-        let mut transaction = self.begin().await?;
-        federated::keep(&mut transaction, changes, self.clock.now()).await?;
-        finish(transaction).await
-    }
-
-    async fn adopt(&self, events: &[WindowEvent]) -> Result<u64, sqlx::Error> {
-        let mut transaction = self.begin().await?;
-        let fresh = adopt::adopt(&mut transaction, events, self.clock.now()).await?;
-        finish(transaction).await.map(|()| fresh)
-    }
 }
 
 /// Commits what is no record.
-async fn finish(transaction: Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
+pub(super) async fn finish(transaction: Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
     fallible("sqlite.before_change").map_err(asked)?;
     transaction.commit().await?;
     fallible("sqlite.after_change").map_err(asked)
@@ -201,12 +153,13 @@ fn asked(asked: Asked) -> sqlx::Error {
     sqlx::Error::Io(asked.into())
 }
 
-fn reply<T>(answer: Answer<T>, result: Result<T, sqlx::Error>) {
+pub(super) fn reply<T>(answer: Answer<T>, result: Result<T, sqlx::Error>) {
     let _ = answer.send(result.map_err(|error| words(&error)));
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::log;
     use super::*;
     use crate::kernel::actor::Actor;
     use crate::kernel::event::DomainEvent;
@@ -243,7 +196,8 @@ mod tests {
                 Writer {
                     pool: pool.clone(),
                     clock: Arc::new(StoppedClock),
-                    appended,
+                    appended: appended.clone(),
+                    recorded: appended,
                 }
                 .work(queue),
             );

@@ -3,4 +3,5 @@
 pub mod audit;
 pub mod db;
 pub mod docs;
+pub mod forum;
 pub mod policy;

@@ -22,7 +22,7 @@ pub async fn verify(database: &Path) {
     metawsm(database, &["audit", "verify"]).await;
 }
 
-/// What the program prints about that database; it must succeed.
+/// What a command says about the database.
 pub async fn metawsm(database: &Path, line: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_metawsm"));
     command.args(line).env("METAWSM_DB", database);
