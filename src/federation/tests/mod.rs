@@ -347,10 +347,13 @@ async fn another_process_behind_the_address_is_not_believed() {
     assert_eq!(known.trouble.unwrap().0.code, "RootMismatch");
     assert!(prober.catalogue().listed("team", "evil-1")[0].row.is_none());
     servers.with("docs", |s| (s.root, s.tickets) = ("/docs".into(), vec![]));
-    prober.ask(Target {
-        expected_root: Some("/docs".into()),
-        ..target("docs")
-    }, None);
+    prober.ask(
+        Target {
+            expected_root: Some("/docs".into()),
+            ..target("docs")
+        },
+        None,
+    );
     tokio::time::sleep(2 * SECOND).await;
     assert_eq!(
         prober.catalogue().of("docs").unwrap().1.trouble.unwrap().0.code,
@@ -368,10 +371,13 @@ async fn who_is_forgotten_or_suspended_is_not_asked_any_more() {
     }
     tokio::time::sleep(2 * SECOND).await;
     prober.forget("gone");
-    prober.ask(Target {
-        place: Place::Paused,
-        ..target("still")
-    }, None);
+    prober.ask(
+        Target {
+            place: Place::Paused,
+            ..target("still")
+        },
+        None,
+    );
     drained(&mut news);
     let before = servers.with("gone", |s| s.asked) + servers.with("still", |s| s.asked);
     tokio::time::sleep(600 * SECOND).await;
