@@ -32,7 +32,7 @@ async fn settled_runs_cause_no_write_request_also_across_a_restart() {
         eprintln!("not tried: this cluster's audit log cannot be read");
         return;
     }
-    // One Run has nothing to serve: that is settled, too.
+    // One Run has nothing to serve: that is settled, too. Every other workspace has a copy of T-1.
     let (code, bare) = (stage.home_of("code", &["T-1"]), stage.repository("bare"));
     // Every clone is looked at at least once in each half.
     let interval = format!("{}s", (length.as_secs() / 3).max(1));
