@@ -123,7 +123,10 @@ async fn serving(services: &LocalServices, key: &ServiceKey) -> LiveService {
     until("an answer", || async {
         match services.look(key).await.unwrap() {
             ServiceState::Serving(live) => Some(live),
-            ServiceState::Absent | ServiceState::Starting { .. } | ServiceState::Waiting { .. } => None,
+            ServiceState::Absent
+            | ServiceState::NoFolder
+            | ServiceState::Starting { .. }
+            | ServiceState::Waiting { .. } => None,
         }
     })
     .await

@@ -29,7 +29,7 @@ impl DocsDoor for LiveDoor {
     }
 
     async fn live(&self, namespace: &str, run: &str, ticket: &str) -> Option<LiveDocs> {
-        let listed = match self.services.live().await {
+        let listed = match self.services.live_of(namespace, run).await {
             Ok(listed) => listed,
             Err(why) => {
                 warn!(%why, "the docs services cannot be listed");

@@ -6,6 +6,7 @@ use super::DocEndpointKind;
 use super::crd::DocEndpoint;
 use super::decide::Effect;
 use crate::failpoint::fallible;
+use crate::federation::known::latency_of;
 use crate::kernel::outcome::Failure;
 
 /// Performs one effect.
@@ -13,7 +14,8 @@ pub fn apply(kind: &DocEndpointKind, object: &DocEndpoint, effect: &Effect) -> R
     let uid = object.uid().unwrap_or_default();
     match effect {
         Effect::Ask(target) => {
-            kind.prober.ask(target.as_ref().clone());
+            let told = object.status.as_ref().and_then(|s| s.latency.as_deref());
+            kind.prober.ask(target.as_ref().clone(), told.and_then(latency_of));
             fallible("doc_endpoint.after_ask")?;
         }
         Effect::Refresh { announced } => {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::known::{Facts, Known};
 use super::target::{Flight, Target};
@@ -96,18 +97,23 @@ impl Catalogue {
         entries.values().map(whole).collect()
     }
 
-    /// The target is another now. What is known stays where it is still about the same documents.
-    pub fn retarget(&self, target: Target) -> News {
+    /// The target is another now. What is known stays where it is still about the same documents. `told`: the latency
+    /// that an earlier process told of it.
+    pub fn retarget(&self, target: Target, told: Option<Duration>) -> News {
         let mut entries = self.entries();
         let Some(entry) = entries.get_mut(&target.uid) else {
-            let told = news(&target, BTreeSet::new());
+            let news = news(&target, BTreeSet::new());
+            let known = Known {
+                latency: told,
+                ..Known::default()
+            };
             let made = Entry {
                 target,
-                known: Known::default(),
+                known,
                 rows: Arc::default(),
             };
             entries.insert(made.target.uid.clone(), made);
-            return told;
+            return news;
         };
         let moved = entry.target.place != target.place || entry.target.home != target.home;
         entry.target = target;

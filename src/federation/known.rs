@@ -77,6 +77,14 @@ pub fn latency_words(step: Duration) -> String {
     }
 }
 
+/// The step of which those are the words; `None`: they are of none.
+pub fn latency_of(words: &str) -> Option<Duration> {
+    let steps = (0..).map(|power| FIRST_STEP * 4_u32.pow(power));
+    steps
+        .take_while(|step| *step <= LAST_STEP)
+        .find(|step| latency_words(*step) == words)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +107,15 @@ mod tests {
         assert_eq!(latency_step(ms(1), Some(first)), ms(4));
         assert_eq!(latency_step(Duration::from_secs(3600), None), LAST_STEP);
         assert_eq!(latency_words(ms(4096)), "<4s");
+    }
+
+    #[test]
+    fn the_words_of_a_step_lead_back_to_it() {
+        let mut step = FIRST_STEP;
+        while step <= LAST_STEP {
+            assert_eq!(latency_of(&latency_words(step)), Some(step));
+            step *= 4;
+        }
+        assert_eq!(latency_of("quick"), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -100,10 +101,11 @@ impl Prober {
         &self.hands.catalogue
     }
 
-    /// Asks that endpoint from now on, in this way. Repeating it asks once more.
-    pub fn ask(&self, target: Target) {
+    /// Asks that endpoint from now on, in this way. Repeating it asks once more. `told`: the latency that was told of
+    /// it before this process began; it is only told otherwise with the same patience as always.
+    pub fn ask(&self, target: Target, told: Option<Duration>) {
         let uid = target.uid.clone();
-        let news = self.hands.catalogue.retarget(target);
+        let news = self.hands.catalogue.retarget(target, told);
         self.hands.tell(Some(news));
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(asking) = tasks.get(&uid) {

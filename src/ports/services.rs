@@ -49,6 +49,8 @@ pub struct LiveService {
 pub enum ServiceState {
     /// Nobody stands over it.
     Absent,
+    /// It was to be started, and the folder that it would serve is not there: nothing runs until it is.
+    NoFolder,
     /// It was started and does not answer yet.
     Starting {
         since: Moment,
@@ -74,7 +76,8 @@ pub struct ServiceChanged {
 /// Starts services and reports on them by level.
 #[async_trait]
 pub trait Services: Send + Sync {
-    /// Starts the service unless somebody stands over it already; never two for one workspace.
+    /// Starts the service unless somebody stands over it already; never two for one workspace. Where the folder of the
+    /// documents is not there it only notes what is wanted.
     async fn start(&self, key: &ServiceKey, service: &DocsService) -> Result<(), ExecutorError>;
 
     /// What is known about it now. Also true for a service that an earlier controller process started.
@@ -82,6 +85,9 @@ pub trait Services: Send + Sync {
 
     /// Every service that answers now.
     async fn live(&self) -> Result<Vec<LiveService>, ExecutorError>;
+
+    /// Those of them that are of a Run of that name.
+    async fn live_of(&self, namespace: &str, run: &str) -> Result<Vec<LiveService>, ExecutorError>;
 
     /// Namespace and run uid of every service that there are traces of.
     async fn known_runs(&self) -> Result<Vec<(String, String)>, ExecutorError>;

@@ -20,6 +20,11 @@ pub const SERVING: &str = "Serving";
 /// A server ended and is started again.
 pub const SERVER_FAILED: &str = "ServerFailed";
 
+/// There is no folder of documents to serve.
+pub const NO_FOLDER: &str = "NoDocsFolder";
+
+/// How soon to look for a folder that somebody may make.
+const LATER: Duration = Duration::from_secs(30);
 /// How soon to look again where news of a change may have been missed.
 const SOON: Duration = Duration::from_secs(2);
 
@@ -83,17 +88,27 @@ pub fn advance(run: &Run, home: &Home, workspace: &WorkspaceStatus, served: &Ser
             // Told only once it is seen: somebody else's may have come first.
             None => {
                 (all_there, moves.endpoint) = (false, None);
-                moves.effects.push(Effect::MakeEndpoint {
-                    workspace: workspace.name.clone(),
-                    ticket: workspace.ticket.clone(),
-                    home: home.clone(),
-                });
+                if served.service.as_ref().is_some_and(is_begun) {
+                    moves.effects.push(Effect::MakeEndpoint {
+                        workspace: workspace.name.clone(),
+                        ticket: workspace.ticket.clone(),
+                        home: home.clone(),
+                    });
+                }
             }
         }
-        let serving = matches!(served.service, Some(ServiceState::Serving(_)));
-        moves.due = (!serving || !all_there).then_some(SOON);
+        moves.due = match served.service {
+            Some(ServiceState::Serving(_)) if all_there => None,
+            Some(ServiceState::NoFolder) => Some(LATER),
+            _ => Some(SOON),
+        };
     }
     moves
+}
+
+/// There is a server, or there will be one: worth an endpoint.
+fn is_begun(service: &ServiceState) -> bool {
+    !matches!(service, ServiceState::Absent | ServiceState::NoFolder)
 }
 
 fn service(run: &Run, home: &Home, workspace: &WorkspaceStatus) -> DocsService {
@@ -144,6 +159,16 @@ pub fn verdict(run: &Run, workspaces: &[WorkspaceStatus], served: &AllServed) ->
                 w.ticket
             ),
         );
+    }
+    let bare = workspaces
+        .iter()
+        .find(|w| of(w).service == Some(ServiceState::NoFolder));
+    if let Some(w) = bare {
+        let message = format!(
+            "{}: there is no folder '{}' in the workspace's home repository: it is served once somebody makes it",
+            w.ticket, run.spec.docs_path
+        );
+        return says(Tri::False, NO_FOLDER, message);
     }
     let taken = workspaces
         .iter()
@@ -257,7 +282,10 @@ mod tests {
     fn what_is_missing_is_started_and_nothing_else() {
         use SeedState::{Failed, Pending, Skipped, Synced};
         let table = [
-            (Synced, false, Some(ServiceState::Absent), None, vec!["start", "make"]),
+            (Synced, false, Some(ServiceState::Absent), None, vec!["start"]),
+            (Synced, false, Some(ServiceState::NoFolder), None, vec![]),
+            (Synced, false, Some(ServiceState::NoFolder), seen(true, false), vec![]),
+            (Synced, false, Some(failed()), None, vec!["make"]),
             (
                 Skipped,
                 false,
@@ -288,6 +316,7 @@ mod tests {
         let table = [
             (Some(live()), seen(true, false), Tri::True, SERVING),
             (Some(failed()), seen(true, false), Tri::False, SERVER_FAILED),
+            (Some(ServiceState::NoFolder), None, Tri::False, NO_FOLDER),
             (Some(live()), seen(false, false), Tri::False, "EndpointNameTaken"),
             (Some(live()), seen(false, true), Tri::False, "Starting"),
             (Some(live()), None, Tri::False, "Starting"),

@@ -64,14 +64,19 @@ pub fn sources(kind: &TopologyKind, topology: &TicketTopology) -> Sources {
         .filter(|e| e.namespace().as_deref() == Some(&namespace))
     {
         let Ok(endpoint) = &object.0 else { continue };
-        if endpoint.meta().deletion_timestamp.is_some() || !concerns(&question, endpoint, source) {
+        let concerned = concerns(&question, endpoint, source);
+        // Another ticket's workspace is a clone of the same home: it may well have a copy.
+        let may_have_it = concerned || is_of_home(&question, endpoint);
+        if endpoint.meta().deletion_timestamp.is_some() || !may_have_it {
             continue;
         }
         let uid = endpoint.uid().unwrap_or_default();
         found.unheard |= !heard.get(uid.as_str()).copied().unwrap_or(false);
-        found
-            .requests
-            .insert(endpoint.name_any(), requested(endpoint.annotations()));
+        if concerned {
+            found
+                .requests
+                .insert(endpoint.name_any(), requested(endpoint.annotations()));
+        }
     }
     let candidates = listed.into_iter().map(candidate);
     let candidates = candidates.filter(|(candidate, own)| {
@@ -85,7 +90,16 @@ pub fn sources(kind: &TopologyKind, topology: &TicketTopology) -> Sources {
     found
 }
 
-/// Whether that endpoint might have the ticket, by what its spec says.
+/// Whether that endpoint is of the home repository.
+fn is_of_home(question: &Question<'_>, endpoint: &DocEndpoint) -> bool {
+    let theirs = endpoint.spec.repo_url.as_deref().map(normalise);
+    match (question.home, theirs) {
+        (Some(home), Some(theirs)) => home == theirs,
+        (Some(_) | None, _) => question.home_repo == endpoint.spec.repo,
+    }
+}
+
+/// Whether that endpoint should have the ticket, by what its spec says, or had it last.
 fn concerns(question: &Question<'_>, endpoint: &DocEndpoint, source: Option<&str>) -> bool {
     let spec = &endpoint.spec;
     let own = || {
@@ -93,17 +107,10 @@ fn concerns(question: &Question<'_>, endpoint: &DocEndpoint, source: Option<&str
             .as_ref()
             .is_some_and(|t| t.eq_ignore_ascii_case(question.ticket))
     };
-    let home = || {
-        let theirs = spec.repo_url.as_deref().map(normalise);
-        match (question.home, theirs) {
-            (Some(home), Some(theirs)) => home == theirs,
-            (Some(_) | None, _) => question.home_repo == spec.repo,
-        }
-    };
     source == Some(endpoint.name_any().as_str())
         || match spec.kind {
             EndpointKind::Workspace => own(),
-            EndpointKind::Repo => home(),
+            EndpointKind::Repo => is_of_home(question, endpoint),
         }
 }
 

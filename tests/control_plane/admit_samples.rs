@@ -49,7 +49,10 @@ pub fn sample_status(base: Base) -> Value {
     });
     let own = match base {
         Base::Run | Base::Bootstrap => {
-            json!({ "phase": "Active", "docs": docs(), "workspaces": [workspace()], "warnings": [{"code": "DiskBudgetExceeded", "message": "a"}] })
+            json!({
+                "phase": "Active", "docs": docs(), "workspaces": [workspace()],
+                "forum": {"open": 2, "waitingHuman": 1, "escalated": 1}, "warnings": [{"code": "DiskBudgetExceeded", "message": "a"}],
+            })
         }
         Base::Topology => json!({
             "owner": {"runName": "relay", "runUID": "u-1"}, "runs": 1, "copies": 2,
@@ -112,6 +115,7 @@ fn thread() -> Value {
 fn thread_status() -> Value {
     json!({
         "state": "WaitingHuman", "stateSince": WHEN, "waitingOn": "Human", "assignee": "ada", "postCount": 1, "changeCount": 1,
+        "priority": "High", "assignedTo": {"type": "Human", "name": "ada"},
         "posts": [{"id": "q-1", "recordedAt": WHEN, "seq": 1, "attested": true}],
         "lastPost": {"id": "q-1", "kind": "Question", "authorType": "Agent", "authorName": "coder", "at": WHEN},
         "sla": {

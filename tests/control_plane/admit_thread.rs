@@ -27,6 +27,7 @@ const CONTINUED_NAME: About = About(Thread, ".spec.continuedFrom", "give the nam
 const CHOICE_LINES: About = About(Thread, ".spec.choices", "it must fit into one line");
 const CHOICES_DIFFER: About = About(Thread, ".spec.choices", "choices must differ");
 const ASSIGNEE: About = About(Thread, ".spec.assignee.name", "it must fit into one line");
+const RECORDED_ASSIGNEE: About = About(Thread, ".status.assignedTo.name", "it must fit into one line");
 const CHANGES_APPEND: About = About(Thread, ".spec.changes", "changes can only be added at the end");
 const CHANGES_COUNT: About = About(Thread, ".spec.changes", "changes count from 1 without gaps");
 const CHANGE_STAYS: About = About(Thread, ".spec.changes[]", "a line of changes cannot be changed");
@@ -145,13 +146,19 @@ fn lines_of_text() -> Vec<Case> {
         cases.push(TITLE.takes(spec(json!({ "title": good }))));
         cases.push(CHOICE_LINES.takes(spec(json!({ "choices": [good] }))));
         cases.push(ASSIGNEE.takes(spec(json!({"assignee": {"type": "Human", "name": good}}))));
+        cases.push(RECORDED_ASSIGNEE.takes_change(json!({}), recorded(good)));
     }
     for bad in HOSTILE {
         cases.push(TITLE.refuses(spec(json!({ "title": bad }))));
         cases.push(CHOICE_LINES.refuses(spec(json!({ "choices": ["a", bad] }))));
         cases.push(ASSIGNEE.refuses(spec(json!({"assignee": {"type": "Human", "name": bad}}))));
+        cases.push(RECORDED_ASSIGNEE.refuses_change(json!({}), recorded(bad)));
     }
     cases
+}
+
+fn recorded(assignee: &str) -> Value {
+    json!({"status": {"assignedTo": {"type": "Human", "name": assignee}}})
 }
 
 fn names() -> Vec<Case> {

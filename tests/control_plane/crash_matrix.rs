@@ -19,13 +19,7 @@ use super::crash_keeper::Point;
 use super::crash_story::{Ending, told};
 
 /// Failpoints that this story does not come by, and why.
-const ELSEWHERE: [(&str, &str); 17] = [
-    (
-        "ticket_topology.after_request_refresh",
-        "needs a request for a refresh: story_federation",
-    ),
-    ("doc_endpoint.after_refresh", "needs a refresh: story_federation"),
-    ("federation.after_refresh", "needs a refresh: story_federation"),
+const ELSEWHERE: [(&str, &str); 14] = [
     (
         "forum_thread.after_archive",
         "needs a closed thread past its retention: story_forum_retention",

@@ -51,7 +51,10 @@ pub async fn told(points: &[Point]) -> Ending {
     home.write("ttmp/2026/11/21/B-2--made-up/more.md", "more of B-2\n");
     home.commit("Write more");
     home.git(&["checkout", "--quiet", "main"]);
-    let settings = stage.controller("one").with("METAWSM_INSPECT_INTERVAL", "1s");
+    let settings = stage
+        .controller("one")
+        .with("METAWSM_INSPECT_INTERVAL", "1s")
+        .with("METAWSM_DOCS_REFRESH_INTERVAL", "1s");
     let mut keeper = Keeper::start(settings, points);
 
     let repos = [("home", &home), ("lib", &lib)];
@@ -66,6 +69,7 @@ pub async fn told(points: &[Point]) -> Ending {
         .await;
     keeper.during(stage.until_run_is("beta", Verdict::Current)).await;
     keeper.during(served(&stage, "beta")).await;
+    keeper.during(refreshed(&stage)).await;
     keeper.during(stage.request("alpha", "once")).await;
     keeper
         .during(stage.until("Run", "alpha", "the request is answered", |o| {
@@ -103,6 +107,20 @@ pub async fn told(points: &[Point]) -> Ending {
 async fn served(stage: &Stage, run: &str) {
     let judge = |o: &Value| condition(o, "DocsServed")["status"] == "True";
     stage.until("Run", run, "its documents are served", judge).await;
+}
+
+/// The indexes of both workspaces of a ticket are built anew because somebody asked its topology for it.
+async fn refreshed(stage: &Stage) {
+    let ask = json!({ "metadata": { "annotations": { "metawsm.dev/requestedAt": "anew" } } });
+    stage.patch("TicketTopology", "b-2", ask).await;
+    let judge = |o: &Value| o["status"]["lastHandledRequest"] == "anew";
+    for (kind, name) in [
+        ("DocEndpoint", "alpha--b-2"),
+        ("DocEndpoint", "beta--b-2"),
+        ("TicketTopology", "b-2"),
+    ] {
+        stage.until(kind, name, "the index is built anew", judge).await;
+    }
 }
 
 /// The clones of both Runs were looked at again, so that this is part of every story.

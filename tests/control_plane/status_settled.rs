@@ -12,7 +12,7 @@ use crate::harness::kstatus::{Verdict, verdict};
 use crate::harness::manifests::run;
 use crate::harness::polling::{never_within, within};
 use crate::harness::requests::Requests;
-use crate::harness::stage::Stage;
+use crate::harness::stage::{Stage, condition};
 
 fn number(name: &str, short: u64, full: u64) -> u64 {
     let given = std::env::var(name).ok().and_then(|v| v.parse().ok());
@@ -32,7 +32,8 @@ async fn settled_runs_cause_no_write_request_also_across_a_restart() {
         eprintln!("not tried: this cluster's audit log cannot be read");
         return;
     }
-    let code = stage.repository("code");
+    // One Run has nothing to serve: that is settled, too. Every other workspace has a copy of T-1.
+    let (code, bare) = (stage.home_of("code", &["T-1"]), stage.repository("bare"));
     // Every clone is looked at at least once in each half.
     let interval = format!("{}s", (length.as_secs() / 3).max(1));
     let mut controller = stage
@@ -42,11 +43,12 @@ async fn settled_runs_cause_no_write_request_also_across_a_restart() {
         .await;
     for number in 0..runs {
         let (name, ticket) = (format!("run-{number}"), format!("T-{number}"));
+        let repository = if number == 0 { &bare } else { &code };
         stage
             .create(&run(
                 &name,
                 &[&ticket],
-                &[("code", &code)],
+                &[("code", repository)],
                 json!({"docSeedMode": "None"}),
             ))
             .await;
@@ -73,25 +75,24 @@ async fn settled_runs_cause_no_write_request_also_across_a_restart() {
 async fn until_all_are_settled(stage: &Stage, runs: u64) {
     let requests = Requests::from_now(stage.namespace()).expect("it was there before");
     let is_settled =
-        |o: Value| o["status"]["observedGeneration"] == o["metadata"]["generation"] && verdict(&o) == Verdict::Current;
+        |o: &Value| o["status"]["observedGeneration"] == o["metadata"]["generation"] && verdict(o) == Verdict::Current;
     let mut writes = usize::MAX;
+    let bare = |o: &Value| condition(o, "DocsServed")["reason"] == "NoDocsFolder";
+    let served = |o: &Value| condition(o, "DocsServed")["status"] == "True";
     within(
-        Duration::from_secs(60 + runs * 2),
-        "all are settled and nothing is written any more",
+        Duration::from_secs(120 + runs * 3),
+        "all are settled and served, and nothing is written any more",
         async || {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            let all = [stage.runs(), stage.topologies()];
-            let mut settled = 0;
-            for api in all {
+            let mut all = Vec::new();
+            for api in [stage.runs(), stage.topologies(), stage.endpoints()] {
                 let list = api.list(&kube::api::ListParams::default()).await.unwrap();
-                settled += list
-                    .items
-                    .into_iter()
-                    .filter(|o| is_settled(serde_json::to_value(o).unwrap()))
-                    .count() as u64;
+                all.extend(list.items.into_iter().map(|o| serde_json::to_value(o).unwrap()));
             }
+            let count = |is: &dyn Fn(&Value) -> bool| all.iter().filter(|o| is(o)).count() as u64;
             let before = std::mem::replace(&mut writes, requests.writes().len());
-            (settled == 2 * runs && before == writes).then_some(())
+            let now = (count(&is_settled), count(&served), count(&bare), before == writes);
+            (now == (3 * runs - 1, runs - 1, 1, true)).then_some(())
         },
     )
     .await;

@@ -110,7 +110,15 @@ impl Services for LocalServices {
     }
 
     async fn live(&self) -> Result<Vec<LiveService>, ExecutorError> {
-        self.blocking("list the docs servers", live).await
+        self.blocking("list the docs servers", |ground| live(ground, |_| true))
+            .await
+    }
+
+    async fn live_of(&self, namespace: &str, run: &str) -> Result<Vec<LiveService>, ExecutorError> {
+        let (namespace, run) = (namespace.to_owned(), run.to_owned());
+        let of_it = move |key: &ServiceKey| key.namespace == namespace && key.run == run;
+        self.blocking("list a run's docs servers", move |ground| live(ground, of_it))
+            .await
     }
 
     async fn known_runs(&self) -> Result<Vec<(String, String)>, ExecutorError> {
@@ -161,6 +169,9 @@ fn start(ground: &Ground, key: &ServiceKey, docs: DocsService) -> io::Result<Opt
     };
     files::write(&folder, files::PLAN, &plan)?;
     fallible("services.after_folder")?;
+    if has_no_root(&path)? {
+        return Ok(None);
+    }
     let child = spawn(ground, &path)?;
     ours.insert(path.clone(), child.id().unwrap_or_default());
     Ok(Some((path, child)))
@@ -212,6 +223,7 @@ fn look(ground: &Ground, key: &ServiceKey) -> io::Result<ServiceState> {
             true => ServiceState::Starting {
                 since: SystemClock.now(),
             },
+            false if has_no_root(&path)? => ServiceState::NoFolder,
             false => ServiceState::Absent,
         });
     };
@@ -230,21 +242,28 @@ fn look(ground: &Ground, key: &ServiceKey) -> io::Result<ServiceState> {
     })
 }
 
-fn live(ground: &Arc<Ground>) -> io::Result<Vec<LiveService>> {
+fn live(ground: &Ground, is_asked_for: impl Fn(&ServiceKey) -> bool) -> io::Result<Vec<LiveService>> {
     let mut live = Vec::new();
     for path in folders(&ground.root) {
-        let (
-            Some(key),
-            Seen::Supervised {
-                server: Some(server), ..
-            },
-        ) = (key_of(&path), files::see(&path)?)
+        let Some(key) = key_of(&path).filter(&is_asked_for) else {
+            continue;
+        };
+        let Seen::Supervised {
+            server: Some(server), ..
+        } = files::see(&path)?
         else {
             continue;
         };
         live.extend(files::proved(&key, &root_of(&path)?, &server)?);
     }
     Ok(live)
+}
+
+/// What is to be served is known, and is not there. A server would end at once, again and again.
+fn has_no_root(path: &Path) -> io::Result<bool> {
+    let root = root_of(path)?;
+    let found = std::fs::symlink_metadata(&root);
+    Ok(!root.as_os_str().is_empty() && found.is_err_and(|e| e.kind() == io::ErrorKind::NotFound))
 }
 
 /// The docs root that the folder's server was told; empty while the folder is being removed.

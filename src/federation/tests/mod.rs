@@ -222,7 +222,7 @@ async fn dead_hanging_and_panicking_servers_delay_nobody() {
             _ => Mood::Well(400),
         };
         servers.put(&format!("s{n}"), mood, 3);
-        prober.ask(target(&format!("s{n}")));
+        prober.ask(target(&format!("s{n}")), None);
     }
     // A second to begin in, and twice the time of an answer: more than 64 take a second turn.
     tokio::time::sleep(Duration::from_millis(2000)).await;
@@ -241,7 +241,7 @@ async fn a_quiet_server_is_asked_one_question_a_round_and_is_no_news() {
     let servers = Arc::new(Servers::default());
     let (prober, mut news) = prober(&servers);
     servers.put("docs", Mood::Well(1), 5);
-    prober.ask(target("docs"));
+    prober.ask(target("docs"), None);
     tokio::time::sleep(2 * SECOND).await;
     let first = drained(&mut news);
     assert_eq!(first.last().unwrap().tickets.len(), 5, "{first:?}");
@@ -259,14 +259,14 @@ async fn only_what_changed_is_news() {
     let servers = Arc::new(Servers::default());
     let (prober, mut news) = prober(&servers);
     servers.put("docs", Mood::Well(1), 5);
-    prober.ask(target("docs"));
+    prober.ask(target("docs"), None);
     tokio::time::sleep(2 * SECOND).await;
     drained(&mut news);
     servers.with("docs", |s| {
         s.tickets.push("New-1".into());
         s.indexed = 7;
     });
-    prober.ask(target("docs"));
+    prober.ask(target("docs"), None);
     tokio::time::sleep(SECOND).await;
     let told: BTreeSet<_> = drained(&mut news).into_iter().flat_map(|n| n.tickets).collect();
     assert!(told.contains("new-1"), "{told:?}");
@@ -286,7 +286,7 @@ async fn a_server_that_is_down_keeps_its_last_answer_and_is_told_in_few_steps() 
     let servers = Arc::new(Servers::default());
     let (prober, mut news) = prober(&servers);
     servers.put("docs", Mood::Well(1), 5);
-    prober.ask(target("docs"));
+    prober.ask(target("docs"), None);
     tokio::time::sleep(2 * SECOND).await;
     servers.with("docs", |s| s.mood = Mood::Dead);
     tokio::time::sleep(40 * SECOND).await;
@@ -313,12 +313,12 @@ async fn a_refresh_is_made_once_and_alone_and_its_index_is_read_at_once() {
     let servers = Arc::new(Servers::default());
     let (prober, _news) = prober(&servers);
     servers.put("docs", Mood::Well(1), 5);
-    prober.ask(target("docs"));
+    prober.ask(target("docs"), None);
     tokio::time::sleep(2 * SECOND).await;
     let announced = Moment::from_millis(77).unwrap();
     for _ in 0..200 {
         prober.refresh("docs", announced);
-        prober.ask(target("docs"));
+        prober.ask(target("docs"), None);
     }
     tokio::time::sleep(3 * SECOND).await;
     let known = prober.catalogue().of("docs").unwrap().1;
@@ -336,7 +336,7 @@ async fn another_process_behind_the_address_is_not_believed() {
         expected_root: Some("/docs/".into()),
         ..target("docs")
     };
-    prober.ask(expecting);
+    prober.ask(expecting, None);
     tokio::time::sleep(2 * SECOND).await;
     assert!(prober.catalogue().of("docs").unwrap().1.reachable());
     servers.with("docs", |s| {
@@ -347,10 +347,13 @@ async fn another_process_behind_the_address_is_not_believed() {
     assert_eq!(known.trouble.unwrap().0.code, "RootMismatch");
     assert!(prober.catalogue().listed("team", "evil-1")[0].row.is_none());
     servers.with("docs", |s| (s.root, s.tickets) = ("/docs".into(), vec![]));
-    prober.ask(Target {
-        expected_root: Some("/docs".into()),
-        ..target("docs")
-    });
+    prober.ask(
+        Target {
+            expected_root: Some("/docs".into()),
+            ..target("docs")
+        },
+        None,
+    );
     tokio::time::sleep(2 * SECOND).await;
     assert_eq!(
         prober.catalogue().of("docs").unwrap().1.trouble.unwrap().0.code,
@@ -364,14 +367,17 @@ async fn who_is_forgotten_or_suspended_is_not_asked_any_more() {
     let (prober, mut news) = prober(&servers);
     for name in ["gone", "still"] {
         servers.put(name, Mood::Well(1), 5);
-        prober.ask(target(name));
+        prober.ask(target(name), None);
     }
     tokio::time::sleep(2 * SECOND).await;
     prober.forget("gone");
-    prober.ask(Target {
-        place: Place::Paused,
-        ..target("still")
-    });
+    prober.ask(
+        Target {
+            place: Place::Paused,
+            ..target("still")
+        },
+        None,
+    );
     drained(&mut news);
     let before = servers.with("gone", |s| s.asked) + servers.with("still", |s| s.asked);
     tokio::time::sleep(600 * SECOND).await;
@@ -424,7 +430,7 @@ async fn a_second_round_without_changes_keeps_nothing_also_not_after_a_restart()
             0,
             "nothing was heard yet, nothing is taken away"
         );
-        prober.ask(target("docs"));
+        prober.ask(target("docs"), None);
         tokio::time::sleep(2 * SECOND).await;
         mirror.look(prober.catalogue()).await.unwrap();
         tokio::time::sleep(100 * SECOND).await;
