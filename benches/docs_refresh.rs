@@ -24,7 +24,7 @@ fn main() {
     let scratch = tempfile::tempdir().unwrap();
     let docs = scratch.path().canonicalize().unwrap().join("ttmp");
     write_documents(&docs, documents);
-    let (mut server, address) = start(&docs, &scratch.path().join("addr"));
+    let (server, address) = start(&docs, &scratch.path().join("addr"));
     println!("{refreshes} refreshes of {documents} documents");
     println!("{:>10} {:>14} {:>12}", "refreshes", "memory (KiB)", "last took");
     println!("{:>10} {:>14} {:>12}", 0, memory(&server), "");
@@ -54,8 +54,7 @@ fn main() {
         memory(&server)
     );
     let (last, tenth) = (memory(&server), tenth.unwrap_or_default());
-    server.kill().unwrap();
-    server.wait().unwrap();
+    drop(server);
     assert!(
         refreshes < 10 || last < tenth + FLAT_KIB,
         "memory grew from {tenth} to {last} KiB"
@@ -80,17 +79,23 @@ fn write_documents(docs: &Path, count: usize) {
     }
 }
 
-fn start(docs: &Path, port_file: &Path) -> (Child, SocketAddr) {
+/// Ends with the benchmark, however that ends.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(docs: &Path, port_file: &Path) -> (Server, SocketAddr) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_metawsm"));
     command
         .args(["docs-server", "--addr", "127.0.0.1:0", "--root"])
         .arg(docs);
-    let server = command
-        .arg("--port-file")
-        .arg(port_file)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    command.arg("--port-file").arg(port_file).stderr(Stdio::null());
+    let server = Server(command.spawn().unwrap());
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(address) = std::fs::read_to_string(port_file)
@@ -117,8 +122,8 @@ fn refresh(address: SocketAddr) {
 }
 
 /// Resident memory.
-fn memory(server: &Child) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+fn memory(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.0.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

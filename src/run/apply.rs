@@ -11,6 +11,7 @@ use super::topology::{claim, release_claim};
 use crate::failpoint::fallible;
 use crate::kernel::outcome::Failure;
 use crate::ports::executor::ExecutorError;
+use crate::ports::services::DocsService;
 
 /// Performs one effect.
 pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Failure> {
@@ -49,10 +50,7 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             workspace,
             ticket,
             service,
-        } => {
-            done(kind.services.start(&service_key(run, workspace, ticket), service).await)?;
-            fallible("run.after_start_docs")?;
-        }
+        } => start_docs(kind, run, workspace, ticket, service).await?,
         Effect::MakeEndpoint {
             workspace,
             ticket,
@@ -73,6 +71,17 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+async fn start_docs(
+    kind: &RunKind,
+    run: &Run,
+    workspace: &str,
+    ticket: &str,
+    service: &DocsService,
+) -> Result<(), Failure> {
+    done(kind.services.start(&service_key(run, workspace, ticket), service).await)?;
+    Ok(fallible("run.after_start_docs")?)
 }
 
 /// What the executor did, or why it is tried again.

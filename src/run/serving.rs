@@ -256,12 +256,12 @@ mod tests {
         }
     }
 
-    fn seen(ours: bool, leaving: bool) -> Option<EndpointSeen> {
-        Some(EndpointSeen {
+    fn seen(ours: bool, leaving: bool) -> EndpointSeen {
+        EndpointSeen {
             uid: "e".into(),
             ours,
             leaving,
-        })
+        }
     }
 
     fn names(effects: &[Effect]) -> Vec<&'static str> {
@@ -290,23 +290,23 @@ mod tests {
                 Skipped,
                 false,
                 Some(ServiceState::Absent),
-                seen(true, false),
+                Some(seen(true, false)),
                 vec!["start"],
             ),
             (Synced, false, Some(live()), None, vec!["make"]),
-            (Synced, false, Some(live()), seen(true, false), vec![]),
-            (Synced, false, Some(failed()), seen(true, false), vec![]),
-            (Synced, false, Some(live()), seen(false, false), vec![]),
-            (Synced, false, Some(live()), seen(true, true), vec![]),
+            (Synced, false, Some(live()), Some(seen(true, false)), vec![]),
+            (Synced, false, Some(failed()), Some(seen(true, false)), vec![]),
+            (Synced, false, Some(live()), Some(seen(false, false)), vec![]),
+            (Synced, false, Some(live()), Some(seen(true, true)), vec![]),
             (Synced, true, Some(ServiceState::Absent), None, vec![]),
             (Pending, false, None, None, vec![]),
-            (Failed, false, Some(live()), seen(true, false), vec![]),
+            (Failed, false, Some(live()), Some(seen(true, false)), vec![]),
         ];
         for (seed, suspend, service, endpoint, expected) in table {
             let served = Served { service, endpoint };
             let moves = advance(&run(suspend), &home(), &workspace(seed), &served);
             assert_eq!(names(&moves.effects), expected, "{seed:?} {suspend} {served:?}");
-            let ours = served.endpoint == seen(true, false);
+            let ours = served.endpoint == Some(seen(true, false));
             assert!(ours || moves.endpoint.is_none(), "told before it was seen: {served:?}");
         }
     }
@@ -314,13 +314,18 @@ mod tests {
     #[test]
     fn what_is_said_is_what_is_seen() {
         let table = [
-            (Some(live()), seen(true, false), Tri::True, SERVING),
-            (Some(failed()), seen(true, false), Tri::False, SERVER_FAILED),
+            (Some(live()), Some(seen(true, false)), Tri::True, SERVING),
+            (Some(failed()), Some(seen(true, false)), Tri::False, SERVER_FAILED),
             (Some(ServiceState::NoFolder), None, Tri::False, NO_FOLDER),
-            (Some(live()), seen(false, false), Tri::False, "EndpointNameTaken"),
-            (Some(live()), seen(false, true), Tri::False, "Starting"),
+            (Some(live()), Some(seen(false, false)), Tri::False, "EndpointNameTaken"),
+            (Some(live()), Some(seen(false, true)), Tri::False, "Starting"),
             (Some(live()), None, Tri::False, "Starting"),
-            (Some(ServiceState::Absent), seen(true, false), Tri::False, "Starting"),
+            (
+                Some(ServiceState::Absent),
+                Some(seen(true, false)),
+                Tri::False,
+                "Starting",
+            ),
         ];
         for (service, endpoint, value, reason) in table {
             let served = AllServed::from([("r--a-1".to_owned(), Served { service, endpoint })]);
@@ -339,21 +344,21 @@ mod tests {
                 "a".to_owned(),
                 Served {
                     service: Some(failed()),
-                    endpoint: seen(true, false),
+                    endpoint: Some(seen(true, false)),
                 },
             ),
             (
                 "b".to_owned(),
                 Served {
                     service: Some(ServiceState::Absent),
-                    endpoint: seen(false, false),
+                    endpoint: Some(seen(false, false)),
                 },
             ),
             (
                 "c".to_owned(),
                 Served {
                     service: None,
-                    endpoint: seen(true, true),
+                    endpoint: Some(seen(true, true)),
                 },
             ),
         ]);

@@ -446,29 +446,31 @@ impl World {
             .is_some_and(|s| s.claims.iter().any(|c| c.run_uid == "run-uid"))
     }
 
+    fn claim(&mut self, ticket: &str, home_url: &str, since: Moment) {
+        let place = self
+            .topologies
+            .entry(topology_name(ticket))
+            .or_insert_with(|| topology(ticket, home_url));
+        assert_eq!(
+            place.spec.doc_home_url.as_deref(),
+            Some(home_url),
+            "never two homes for one ticket"
+        );
+        let claim = Claim {
+            run_uid: "run-uid".into(),
+            run_name: "r".into(),
+            home_url: home_url.to_owned(),
+            since,
+        };
+        place.status.get_or_insert_default().claims.push(claim);
+    }
+
     fn apply(&mut self, effect: &Effect) {
         match effect {
             Effect::Enter => self.line.let_in = LetIn::from([("run-uid".to_owned(), 1)]),
             Effect::Claim {
                 ticket, home, since, ..
-            } => {
-                let place = self
-                    .topologies
-                    .entry(topology_name(ticket))
-                    .or_insert_with(|| topology(ticket, &home.url));
-                assert_eq!(
-                    place.spec.doc_home_url.as_deref(),
-                    Some(home.url.as_str()),
-                    "never two homes for one ticket"
-                );
-                let claim = Claim {
-                    run_uid: "run-uid".into(),
-                    run_name: "r".into(),
-                    home_url: home.url.clone(),
-                    since: *since,
-                };
-                place.status.get_or_insert_default().claims.push(claim);
-            }
+            } => self.claim(ticket, &home.url, *since),
             Effect::Release { topology } => {
                 if let Some(status) = self.topologies.get_mut(topology).and_then(|t| t.status.as_mut()) {
                     status.claims.retain(|c| c.run_uid != "run-uid");

@@ -70,126 +70,155 @@ fn words(authority: &Authority) -> String {
     format!("{} {endpoint} {}", authority.kind.as_str(), authority.reason)
 }
 
-#[test]
-fn the_authority_follows_the_rule_and_every_loser_says_why() {
-    let home = || repo("docs", Some("/docs"), said(10));
-    let later = || Candidate {
-        indexed_at: Some(at(950)),
-        ..repo("later", Some("/docs"), said(10))
-    };
-    let cases = [
-        (None, &[][..], vec![], "None - NoEndpoint", &[][..]),
-        (None, &[], vec![home()], "Repo docs RepoOfHome", &[]),
-        (
-            Some("r1"),
-            &["r1"],
-            vec![home(), workspace("r1", said(1))],
-            "Workspace r1--a-1 RunActive",
-            &["docs WorkspaceRules"],
-        ),
-        (
-            Some("r1"),
-            &["r1"],
-            vec![home(), workspace("r1", Held::Unlisted)],
-            "Repo docs RepoOfHome",
-            &["r1--a-1 TicketNotListed"],
-        ),
-        (
-            Some("r1"),
-            &["r1"],
-            vec![home(), workspace("r1", Held::NotAsked)],
-            "Repo docs RepoOfHome",
-            &["r1--a-1 NeverAnswered"],
-        ),
-        (
-            None,
-            &[],
-            vec![home(), workspace("r1", said(99))],
-            "Repo docs RepoOfHome",
-            &["r1--a-1 RunNotActive"],
-        ),
-        (
-            Some("r1"),
-            &["r1", "r2"],
-            vec![workspace("r2", said(99)), workspace("r1", said(1)), home()],
-            "Workspace r1--a-1 RunActive",
-            &["docs WorkspaceRules", "r2--a-1 NotOwner"],
-        ),
-        (
-            None,
-            &[],
-            vec![workspace("r1", said(99))],
-            "None - RunNotActive",
-            &["r1--a-1 RunNotActive"],
-        ),
-        (
-            None,
-            &[],
-            vec![repo("other", Some("/other"), said(99)), home()],
-            "Repo docs RepoOfHome",
-            &["other OtherHome"],
-        ),
-        (
-            None,
-            &[],
-            vec![repo("other", Some("/other"), said(99))],
-            "None - OtherHome",
-            &["other OtherHome"],
-        ),
-        (
-            None,
-            &[],
-            vec![repo("named", None, said(1))],
-            "Repo named RepoOfHome",
-            &[],
-        ),
-        (
-            None,
-            &[],
-            vec![home(), repo("newer", None, said(11))],
-            "Repo newer RepoOfHome",
-            &["docs Older"],
-        ),
-        (
-            None,
-            &[],
-            vec![home(), later()],
-            "Repo later RepoOfHome",
-            &["docs IndexedEarlier"],
-        ),
-        (
-            None,
-            &[],
-            vec![repo("b", None, said(1)), repo("a", None, said(1))],
-            "Repo a RepoOfHome",
-            &["b NameOrder"],
-        ),
-        (
-            None,
-            &[],
-            vec![repo("docs", None, Held::Twice)],
-            "None - TicketTwice",
-            &["docs TicketTwice"],
-        ),
-    ];
-    for (owner, active, candidates, authority, alternates) in cases {
-        let case = Case {
-            owner,
-            active,
-            candidates,
-            authority,
-            alternates,
-        };
-        let judgement = judged(&case, None);
+fn case(
+    owner: Option<&'static str>,
+    active: &'static [&'static str],
+    candidates: Vec<Candidate>,
+    authority: &'static str,
+    alternates: &'static [&'static str],
+) -> Case {
+    Case {
+        owner,
+        active,
+        candidates,
+        authority,
+        alternates,
+    }
+}
+
+fn home() -> Candidate {
+    repo("docs", Some("/docs"), said(10))
+}
+
+/// Each case has its authority, and every loser its reason.
+fn hold(cases: &[Case]) {
+    for case in cases {
+        let judgement = judged(case, None);
         assert_eq!(words(&judgement.authority), case.authority);
         let told: Vec<_> = judgement
             .alternates
             .iter()
             .map(|a| format!("{} {}", a.endpoint, a.reason))
             .collect();
-        assert_eq!(told, case.alternates, "{authority}");
-        assert_eq!(judgement.warnings.len(), usize::from(active.len() > 1), "{authority}");
+        assert_eq!(told, case.alternates, "{}", case.authority);
+        let warnings = usize::from(case.active.len() > 1);
+        assert_eq!(judgement.warnings.len(), warnings, "{}", case.authority);
     }
+}
+
+#[test]
+fn the_owners_workspace_rules_if_it_lists_the_ticket() {
+    hold(&[
+        case(
+            Some("r1"),
+            &["r1"],
+            vec![home(), workspace("r1", said(1))],
+            "Workspace r1--a-1 RunActive",
+            &["docs WorkspaceRules"],
+        ),
+        case(
+            Some("r1"),
+            &["r1"],
+            vec![home(), workspace("r1", Held::Unlisted)],
+            "Repo docs RepoOfHome",
+            &["r1--a-1 TicketNotListed"],
+        ),
+        case(
+            Some("r1"),
+            &["r1"],
+            vec![home(), workspace("r1", Held::NotAsked)],
+            "Repo docs RepoOfHome",
+            &["r1--a-1 NeverAnswered"],
+        ),
+        case(
+            Some("r1"),
+            &["r1", "r2"],
+            vec![workspace("r2", said(99)), workspace("r1", said(1)), home()],
+            "Workspace r1--a-1 RunActive",
+            &["docs WorkspaceRules", "r2--a-1 NotOwner"],
+        ),
+    ]);
+}
+
+#[test]
+fn without_an_active_owner_no_workspace_rules() {
+    hold(&[
+        case(None, &[], vec![], "None - NoEndpoint", &[]),
+        case(None, &[], vec![home()], "Repo docs RepoOfHome", &[]),
+        case(
+            None,
+            &[],
+            vec![home(), workspace("r1", said(99))],
+            "Repo docs RepoOfHome",
+            &["r1--a-1 RunNotActive"],
+        ),
+        case(
+            None,
+            &[],
+            vec![workspace("r1", said(99))],
+            "None - RunNotActive",
+            &["r1--a-1 RunNotActive"],
+        ),
+    ]);
+}
+
+#[test]
+fn among_repositories_the_home_rules_and_ties_have_an_order() {
+    let later = Candidate {
+        indexed_at: Some(at(950)),
+        ..repo("later", Some("/docs"), said(10))
+    };
+    hold(&[
+        case(
+            None,
+            &[],
+            vec![repo("other", Some("/other"), said(99)), home()],
+            "Repo docs RepoOfHome",
+            &["other OtherHome"],
+        ),
+        case(
+            None,
+            &[],
+            vec![repo("other", Some("/other"), said(99))],
+            "None - OtherHome",
+            &["other OtherHome"],
+        ),
+        case(
+            None,
+            &[],
+            vec![repo("named", None, said(1))],
+            "Repo named RepoOfHome",
+            &[],
+        ),
+        case(
+            None,
+            &[],
+            vec![home(), repo("newer", None, said(11))],
+            "Repo newer RepoOfHome",
+            &["docs Older"],
+        ),
+        case(
+            None,
+            &[],
+            vec![home(), later],
+            "Repo later RepoOfHome",
+            &["docs IndexedEarlier"],
+        ),
+        case(
+            None,
+            &[],
+            vec![repo("b", None, said(1)), repo("a", None, said(1))],
+            "Repo a RepoOfHome",
+            &["b NameOrder"],
+        ),
+        case(
+            None,
+            &[],
+            vec![repo("docs", None, Held::Twice)],
+            "None - TicketTwice",
+            &["docs TicketTwice"],
+        ),
+    ]);
 }
 
 fn alone(candidate: Candidate) -> Case {
