@@ -166,7 +166,8 @@ async fn a_redis_that_lost_its_last_writes_gets_them_again() {
     story.redis.start().await;
     let after = story.all_told().await;
     let ids = |events: &[Envelope]| events.iter().map(|e| e.event.event_id).collect::<Vec<_>>();
-    assert_eq!(ids(&after), ids(&before));
+    // A docs server may have been heard meanwhile.
+    assert!(ids(&after).starts_with(&ids(&before)), "{after:#?}");
 }
 
 #[tokio::test]
