@@ -56,10 +56,7 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
             ticket,
             home,
         } => make_endpoint(kind, run, workspace, ticket, home).await?,
-        Effect::StopDocs => {
-            done(kind.services.stop_all(&uid).await)?;
-            fallible("run.after_stop_docs")?;
-        }
+        Effect::StopDocs => stop_docs(kind, &uid).await?,
         Effect::DropEndpoint { name, uid } => drop_endpoint(kind, run, name, uid).await?,
         Effect::StopSteps => {
             done(kind.executor.stop_run(&uid).await)?;
@@ -71,6 +68,11 @@ pub async fn apply(kind: &RunKind, run: &Run, effect: &Effect) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+async fn stop_docs(kind: &RunKind, uid: &str) -> Result<(), Failure> {
+    done(kind.services.stop_all(uid).await)?;
+    Ok(fallible("run.after_stop_docs")?)
 }
 
 async fn start_docs(

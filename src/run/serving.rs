@@ -146,19 +146,7 @@ pub fn verdict(run: &Run, workspaces: &[WorkspaceStatus], served: &AllServed) ->
         _ => None,
     });
     if let Some((w, why, failures)) = failed {
-        let times = if *failures == 1 {
-            "once"
-        } else {
-            "several times in a row"
-        };
-        return says(
-            Tri::False,
-            SERVER_FAILED,
-            format!(
-                "{}: the docs server failed {times} and is started again: {why}",
-                w.ticket
-            ),
-        );
+        return says(Tri::False, SERVER_FAILED, failed_words(&w.ticket, why, *failures));
     }
     let bare = workspaces
         .iter()
@@ -196,6 +184,14 @@ pub fn verdict(run: &Run, workspaces: &[WorkspaceStatus], served: &AllServed) ->
         false if run.spec.suspend => says(Tri::False, "Suspended", message),
         false => says(Tri::False, "Starting", message),
     }
+}
+
+fn failed_words(ticket: &str, why: &str, failures: u32) -> String {
+    let times = match failures {
+        1 => "once",
+        _ => "several times in a row",
+    };
+    format!("{ticket}: the docs server failed {times} and is started again: {why}")
 }
 
 #[cfg(test)]
