@@ -2,6 +2,7 @@
 //!
 //! `METAWSM_TEST_FULL=1` takes the 2,000 of the promise; otherwise a few show that it works.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
@@ -64,12 +65,7 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
     };
     within(patience, "all are escalated", fired).await;
     let last = woken.elapsed();
-    let twice = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
-                 GROUP BY subject, data ->> 'stateSince', data ->> 'level' HAVING count(*) > 1";
-    assert_eq!(column(&controller.database(), twice).await, [] as [String; 0]);
-    let early = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
-                 AND julianday(occurred_at) < julianday(data ->> 'deadline')";
-    assert_eq!(column(&controller.database(), early).await, [] as [String; 0]);
+    none_is_early_or_twice(&controller.database()).await;
     let late = "SELECT CAST(max(data ->> 'lateBySeconds') AS TEXT) FROM events \
                 WHERE event_type = 'forum.sla.escalation_requested'";
     println!(
@@ -79,6 +75,16 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
         column(&controller.database(), late).await[0]
     );
     controller.terminate().await;
+}
+
+/// Every escalation was asked for once, and not before its deadline.
+async fn none_is_early_or_twice(database: &Path) {
+    let twice = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
+                 GROUP BY subject, data ->> 'stateSince', data ->> 'level' HAVING count(*) > 1";
+    assert_eq!(column(database, twice).await, [] as [String; 0]);
+    let early = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
+                 AND julianday(occurred_at) < julianday(data ->> 'deadline')";
+    assert_eq!(column(database, early).await, [] as [String; 0]);
 }
 
 /// Does something to all threads, 16 at a time.
