@@ -167,7 +167,7 @@ async fn a_service_that_was_started_answers_with_its_root_and_goes_without_a_tra
     assert!(live.addr.ip().is_loopback());
     let status = ask(live.addr, "/api/v1/workspace/status");
     assert_eq!(status["root"], live.root.to_string_lossy().as_ref());
-    assert_eq!(services.live().await.unwrap(), [live.clone()]);
+    assert_eq!(services.live().await.unwrap(), std::slice::from_ref(&live));
     assert_eq!(
         services.known_runs().await.unwrap(),
         [("team".to_owned(), "uid-1".to_owned())]

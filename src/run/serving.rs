@@ -280,7 +280,13 @@ mod tests {
         let table = [
             (Synced, false, Some(ServiceState::Absent), None, vec!["start"]),
             (Synced, false, Some(ServiceState::NoFolder), None, vec![]),
-            (Synced, false, Some(ServiceState::NoFolder), seen(true, false), vec![]),
+            (
+                Synced,
+                false,
+                Some(ServiceState::NoFolder),
+                Some(seen(true, false)),
+                vec![],
+            ),
             (Synced, false, Some(failed()), None, vec!["make"]),
             (
                 Skipped,

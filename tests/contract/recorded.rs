@@ -144,8 +144,8 @@ async fn every_recorded_refresh_is_read() {
 
 /// The exchange, answered where the status is asked for.
 fn instead_of_status(mut exchange: Exchange) -> Exchange {
-    exchange.request.method = "GET".to_owned();
-    exchange.request.path = STATUS.to_owned();
+    "GET".clone_into(&mut exchange.request.method);
+    STATUS.clone_into(&mut exchange.request.path);
     exchange.request.query.clear();
     exchange
 }

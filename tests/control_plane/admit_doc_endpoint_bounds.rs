@@ -64,13 +64,13 @@ fn addresses(path: &'static str, field: &str) -> Vec<Case> {
 
 fn lengths() -> Vec<Case> {
     let mut cases = Vec::new();
-    let tables: [(&'static str, &'static str, &'static str, &[&str], &[&str]); 3] = [
+    let tables = [
         (
             "interval",
             "like 30s, 5m or 1h30m",
             "at least 1s and at most 24h",
-            &["1s", "24h", "1h30m", "1m30s", "1500ms"],
-            &["0s", "999ms", "25h", "24h1s"],
+            &["1s", "24h", "1h30m", "1m30s", "1500ms"][..],
+            &["0s", "999ms", "25h", "24h1s"][..],
         ),
         (
             "timeout",

@@ -57,6 +57,24 @@ async fn until_served(stage: &Stage) -> Value {
     stage.until("Run", "relay", "its documents are served", judge).await
 }
 
+async fn its_endpoint_is_the_runs(stage: &Stage, run: &Value) {
+    let endpoint = stage.get("DocEndpoint", ENDPOINT).await;
+    let (spec, owner) = (&endpoint["spec"], &endpoint["metadata"]["ownerReferences"][0]);
+    assert_eq!(
+        (&spec["kind"], &spec["ticket"], &spec["repo"]),
+        (&json!("Workspace"), &json!("A-1"), &json!("docs"))
+    );
+    assert_eq!(
+        spec["runRef"],
+        json!({ "name": "relay", "uid": run["metadata"]["uid"] })
+    );
+    assert_eq!(spec["url"], Value::Null, "its address is nobody's to write");
+    assert_eq!(
+        (&owner["kind"], &owner["uid"]),
+        (&json!("Run"), &run["metadata"]["uid"])
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workspaces_documents_are_served_whatever_is_killed_and_not_longer_than_its_run() {
     let stage = Stage::new().await;
@@ -69,21 +87,7 @@ async fn a_workspaces_documents_are_served_whatever_is_killed_and_not_longer_tha
     let object = until_served(&stage).await;
     assert_eq!(object["status"]["workspaces"][0]["endpoint"], ENDPOINT);
 
-    let endpoint = stage.get("DocEndpoint", ENDPOINT).await;
-    let (spec, owner) = (&endpoint["spec"], &endpoint["metadata"]["ownerReferences"][0]);
-    assert_eq!(
-        (&spec["kind"], &spec["ticket"], &spec["repo"]),
-        (&json!("Workspace"), &json!("A-1"), &json!("docs"))
-    );
-    assert_eq!(
-        spec["runRef"],
-        json!({ "name": "relay", "uid": object["metadata"]["uid"] })
-    );
-    assert_eq!(spec["url"], Value::Null, "its address is nobody's to write");
-    assert_eq!(
-        (&owner["kind"], &owner["uid"]),
-        (&json!("Run"), &object["metadata"]["uid"])
-    );
+    its_endpoint_is_the_runs(&stage, &object).await;
 
     let first = served(&controller).unwrap();
     let root = controller.workspace("relay", "A-1").join("docs/ttmp");

@@ -1,5 +1,6 @@
 //! Which copy of a ticket's documents is the truth, as runs come and go and servers answer, age and fall silent.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -32,6 +33,50 @@ fn authority(object: &Value) -> (&str, &str) {
 
 fn fresh(object: &Value) -> &str {
     condition(object, "Fresh")["status"].as_str().unwrap_or_default()
+}
+
+/// What `kubectl get` shows of the topology while its workspace rules.
+async fn the_columns_tell_it(stage: &Stage) {
+    let (read, table) = stage.cluster.kubectl(&["get", "topo,docep"]).await;
+    assert!(read, "{table}");
+    for words in [
+        "TICKET",
+        "DOC-HOME",
+        "AUTHORITY",
+        "STATUS",
+        "FRESH",
+        "RUNS",
+        "REACHABLE",
+        "INDEXED",
+        "TICKETS",
+    ] {
+        assert!(table.contains(words), "{words} in\n{table}");
+    }
+    let line = table
+        .lines()
+        .find(|l| l.starts_with("tickettopology") && l.contains("a-1"))
+        .expect("its line");
+    let cells: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(cells[1..4], ["A-1", "docs", "Workspace"], "{table}");
+    assert!(
+        cells[4..].contains(&"True") && cells[4..].contains(&"1"),
+        "fresh, one run: {table}"
+    );
+}
+
+/// The global view has a ticket without topology or run.
+async fn a_ticket_of_nobody_is_listed(database: &Path) {
+    let listed = eventually("a ticket without topology or run is in the global view", async || {
+        let listed = metawsm(database, &["docs", "list", "-o", "json"]).await;
+        let listed: Vec<Value> = serde_json::from_str(&listed).unwrap_or_default();
+        listed.iter().any(|l| l["ticket"] == "LONELY-7").then_some(listed)
+    })
+    .await;
+    let lonely = listed.iter().find(|l| l["ticket"] == "LONELY-7").unwrap();
+    assert_eq!(
+        (&lonely["authority"], &lonely["reason"]),
+        (&json!("Repo"), &json!("NoTopology"))
+    );
 }
 
 #[tokio::test]
@@ -75,46 +120,11 @@ async fn the_authority_goes_to_the_workspace_when_a_run_starts_and_back_when_it_
         (&alternate["endpoint"], &alternate["reason"]),
         (&json!("docs"), &json!("WorkspaceRules"))
     );
-    let served = stage.get("DocEndpoint", "relay--a-1").await;
-    assert_eq!(condition(&served, "Reachable")["status"], "True");
+    let workspace = stage.get("DocEndpoint", "relay--a-1").await;
+    assert_eq!(condition(&workspace, "Reachable")["status"], "True");
 
-    let (read, table) = stage.cluster.kubectl(&["get", "topo,docep"]).await;
-    assert!(read, "{table}");
-    for words in [
-        "TICKET",
-        "DOC-HOME",
-        "AUTHORITY",
-        "STATUS",
-        "FRESH",
-        "RUNS",
-        "REACHABLE",
-        "INDEXED",
-        "TICKETS",
-    ] {
-        assert!(table.contains(words), "{words} in\n{table}");
-    }
-    let line = table
-        .lines()
-        .find(|l| l.starts_with("tickettopology") && l.contains("a-1"))
-        .expect("its line");
-    let cells: Vec<_> = line.split_whitespace().collect();
-    assert_eq!(cells[1..4], ["A-1", "docs", "Workspace"], "{table}");
-    assert!(
-        cells[4..].contains(&"True") && cells[4..].contains(&"1"),
-        "fresh, one run: {table}"
-    );
-
-    let listed = eventually("a ticket without topology or run is in the global view", async || {
-        let listed = metawsm(&controller.database(), &["docs", "list", "-o", "json"]).await;
-        let listed: Vec<Value> = serde_json::from_str(&listed).unwrap_or_default();
-        listed.iter().any(|l| l["ticket"] == "LONELY-7").then_some(listed)
-    })
-    .await;
-    let lonely = listed.iter().find(|l| l["ticket"] == "LONELY-7").unwrap();
-    assert_eq!(
-        (&lonely["authority"], &lonely["reason"]),
-        (&json!("Repo"), &json!("NoTopology"))
-    );
+    the_columns_tell_it(&stage).await;
+    a_ticket_of_nobody_is_listed(&controller.database()).await;
 
     stage.delete("Run", "relay").await;
     stage.until_gone("Run", "relay").await;
@@ -190,9 +200,9 @@ async fn a_server_that_falls_silent_keeps_its_last_answer_and_says_so_also_after
 
     server.up(false);
     let silent = |t: &Value| t["status"]["record"]["stale"] == true;
-    let stale = stage.until("TicketTopology", "a-1", "it says stale", silent).await;
-    assert_eq!(authority(&stale), ("Repo", "docs"));
-    assert_eq!(stale["status"]["record"]["title"], "Work on A-1");
+    let unasked = stage.until("TicketTopology", "a-1", "it says stale", silent).await;
+    assert_eq!(authority(&unasked), ("Repo", "docs"));
+    assert_eq!(unasked["status"]["record"]["title"], "Work on A-1");
     let down = stage.get("DocEndpoint", "docs").await;
     assert_eq!(condition(&down, "Reachable")["reason"], "NotReady");
     assert_eq!(down["status"]["tickets"], 1);

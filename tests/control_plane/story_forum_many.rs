@@ -2,6 +2,7 @@
 //!
 //! `METAWSM_TEST_FULL=1` takes the 2,000 of the promise, `METAWSM_TEST_THREADS` any other number; a few show that it works.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
@@ -62,7 +63,7 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
     };
     within(patience, "all are escalated", fired).await;
     let last = woken.elapsed();
-    none_is_early_or_told_twice(&controller.database()).await;
+    none_is_early_or_twice(&controller.database()).await;
     let late = "SELECT CAST(max(data ->> 'lateBySeconds') AS TEXT) FROM events \
                 WHERE event_type = 'forum.sla.escalation_requested'";
     println!(
@@ -74,7 +75,8 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
     controller.terminate().await;
 }
 
-async fn none_is_early_or_told_twice(database: &std::path::Path) {
+/// Every escalation was asked for once, and not before its deadline.
+async fn none_is_early_or_twice(database: &Path) {
     let twice = "SELECT subject FROM events WHERE event_type = 'forum.sla.escalation_requested' \
                  GROUP BY subject, data ->> 'stateSince', data ->> 'level' HAVING count(*) > 1";
     assert_eq!(column(database, twice).await, [] as [String; 0]);
