@@ -133,6 +133,13 @@ pub fn retire(served: &AllServed) -> Vec<Effect> {
     stop.into_iter().chain(drop).collect()
 }
 
+fn no_folder(run: &Run, workspace: &WorkspaceStatus) -> String {
+    format!(
+        "{}: there is no folder '{}' in the workspace's home repository: it is served once somebody makes it",
+        workspace.ticket, run.spec.docs_path
+    )
+}
+
 /// What the condition says.
 pub fn verdict(run: &Run, workspaces: &[WorkspaceStatus], served: &AllServed) -> Verdict {
     let says = |value: Tri, reason, message: String| Verdict::new(DOCS_SERVED, value, reason, message);
@@ -152,11 +159,7 @@ pub fn verdict(run: &Run, workspaces: &[WorkspaceStatus], served: &AllServed) ->
         .iter()
         .find(|w| of(w).service == Some(ServiceState::NoFolder));
     if let Some(w) = bare {
-        let message = format!(
-            "{}: there is no folder '{}' in the workspace's home repository: it is served once somebody makes it",
-            w.ticket, run.spec.docs_path
-        );
-        return says(Tri::False, NO_FOLDER, message);
+        return says(Tri::False, NO_FOLDER, no_folder(run, w));
     }
     let taken = workspaces
         .iter()
