@@ -1,7 +1,5 @@
 //! A leader that stands still for longer than its Lease: another takes over, and the first one writes nothing any more.
 
-use std::time::Duration;
-
 use metawsm::kernel::envelope::Envelope;
 use rustix::process::Signal;
 use serde_json::json;
@@ -12,29 +10,9 @@ use crate::harness::manifests::run;
 use crate::harness::polling::eventually;
 use crate::harness::redis::{Server, Streams};
 use crate::harness::requests::Requests;
-use crate::harness::stage::{Stage, condition};
+use crate::harness::stage::Stage;
 
 const LEASE: &str = "4s";
-
-/// The documents of both Runs were found and told of, and nothing more is to come.
-async fn until_quiet(stage: &Stage, streams: &Streams) {
-    for name in ["one--a-1", "two--a-2"] {
-        stage
-            .until("DocEndpoint", name, "its server answers", |e| {
-                condition(e, "Reachable")["status"] == "True"
-            })
-            .await;
-    }
-    let requests = Requests::from_now(stage.namespace());
-    let mut before = None;
-    eventually("nothing is written or told any more", async || {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let writes = requests.as_ref().map_or(0, |r| r.writes().len());
-        let now = Some((writes, streams.all().await.len()));
-        (std::mem::replace(&mut before, now) == now).then_some(())
-    })
-    .await;
-}
 
 #[tokio::test]
 async fn a_leader_that_stood_still_for_longer_than_its_lease_writes_nothing_and_leaves() {
@@ -68,7 +46,7 @@ async fn a_leader_that_stood_still_for_longer_than_its_lease_writes_nothing_and_
     let second = start("b");
     leads(&second).await;
     streams.until("two is active", active(2)).await;
-    until_quiet(&stage, &streams).await;
+    stage.until_quiet(&streams).await;
     let told = streams.all().await;
     let requests = Requests::from_now(stage.namespace());
     let said = first.log().len();

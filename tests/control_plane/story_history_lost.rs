@@ -27,13 +27,7 @@ async fn settled(stage: &Stage) -> (Controller, Repository) {
         let measured = |r: &Value| !r["status"]["workspaces"][0]["bytes"].is_null();
         stage.until("Run", name, "it was looked at once", measured).await;
     }
-    for name in ["a-1", "b-1", "c-1"] {
-        stage
-            .until("TicketTopology", name, "it is owned", |t| {
-                !t["status"]["owner"].is_null()
-            })
-            .await;
-    }
+    stage.until_quiet(&stage.streams()).await;
     (controller, docs)
 }
 

@@ -1,9 +1,10 @@
 //! Everything one story needs: a namespace, a folder, repositories, controllers. Gone with the value.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use kube::CustomResourceExt as _;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use metawsm::doc_endpoint::crd::DocEndpoint;
 use metawsm::forum_thread::crd::ForumThread;
 use metawsm::run::crd::Run;
@@ -13,9 +14,10 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, variable};
 use super::controller::Settings;
 use super::kstatus::{self, Verdict};
-use super::polling::{PATIENCE, first};
+use super::polling::{PATIENCE, eventually, first};
 use super::redis::Streams;
 use super::repositories::Repository;
+use super::requests::Requests;
 
 /// One story's ground.
 pub struct Stage {
@@ -191,10 +193,42 @@ impl Stage {
             .await
     }
 
+    /// Waits until the documents of all Runs are served, every endpoint was heard, every topology names a workspace as
+    /// its authority, and nothing more is written or told there: for Runs whose workspaces all have documents.
+    pub async fn until_quiet(&self, streams: &Streams) {
+        let requests = Requests::from_now(self.namespace());
+        let mut before = None;
+        eventually("all was served, heard and told, and nothing more comes", async || {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let (runs, endpoints) = (all(&self.runs()).await, all(&self.endpoints()).await);
+            let topologies = all(&self.topologies()).await;
+            let is_true = |o: &Value, kind: &str| condition(o, kind)["status"] == "True";
+            let heard = runs.iter().all(|r| is_true(r, "DocsServed"))
+                && endpoints.iter().all(|e| is_true(e, "Reachable"))
+                && topologies
+                    .iter()
+                    .all(|t| t["status"]["authority"]["kind"] == "Workspace");
+            let writes = requests.as_ref().map_or(0, |r| r.writes().len());
+            let objects = [runs, endpoints, topologies].concat();
+            let version = |o: &Value| o["metadata"]["resourceVersion"].to_string();
+            let versions: Vec<_> = objects.iter().map(version).collect();
+            let now = Some((writes, versions, streams.all().await.len()));
+            let same = before == now;
+            before = now;
+            (heard && same).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until the object is gone.
     pub async fn until_gone(&self, kind: &str, name: &str) {
         self.until(kind, name, "it is gone", Value::is_null).await;
     }
+}
+
+async fn all(api: &Api<DynamicObject>) -> Vec<Value> {
+    let list = api.list(&ListParams::default()).await.expect("the API server answers");
+    list.items.iter().map(|o| json!(o)).collect()
 }
 
 /// The condition of an object, `Null` where it has none of that type.
