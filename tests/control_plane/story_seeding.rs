@@ -145,9 +145,10 @@ fn status_says_so(run: &Value, docs: &Repository) {
 
 async fn topologies_are_claimed(stage: &Stage, run: &Value, docs: &Repository) {
     for ticket in ["METAWSM-101", "METAWSM-102"] {
-        let judge = |t: &Value| t["status"]["owner"]["runName"] == "relay";
+        let judge =
+            |t: &Value| t["status"]["owner"]["runName"] == "relay" && t["status"]["authority"]["kind"] == "Workspace";
         let topology = stage
-            .until("TicketTopology", &ticket.to_lowercase(), "it is owned", judge)
+            .until("TicketTopology", &ticket.to_lowercase(), "it is owned and heard", judge)
             .await;
         assert_eq!(
             topology["spec"],
@@ -155,8 +156,14 @@ async fn topologies_are_claimed(stage: &Stage, run: &Value, docs: &Repository) {
         );
         assert_eq!(topology["status"]["claims"][0]["runUID"], run["metadata"]["uid"]);
         assert_eq!(topology["status"]["runs"], 1);
-        let authority = json!({"kind": "None", "reason": "NoEndpoint"});
-        assert_eq!(topology["status"]["authority"], authority);
+        let authority = &topology["status"]["authority"];
+        assert_eq!(
+            (&authority["kind"], &authority["reason"]),
+            (&json!("Workspace"), &json!("RunActive"))
+        );
+        // Both workspaces are clones of the home and have both tickets: among equals the younger index rules.
+        let either = ["relay--metawsm-101", "relay--metawsm-102"];
+        assert!(either.iter().any(|name| authority["endpoint"] == *name), "{authority}");
     }
 }
 
@@ -192,7 +199,15 @@ async fn readers_of_redis_see_it_in_order(stage: &Stage) {
         "gapless"
     );
     assert_eq!(stage.streams().of_type("run.docs.seeded").await.len(), 2);
-    assert_eq!(stage.streams().of_type("topology.authority.changed").await.len(), 2);
+    // From nobody to the workspaces, once their servers were heard.
+    let owned = |events: &[metawsm::kernel::envelope::Envelope]| {
+        let moved = events
+            .iter()
+            .filter(|e| e.event.event_type == "topology.authority.changed" && e.event.data["to"] == "Workspace");
+        let tickets: std::collections::BTreeSet<_> = moved.filter_map(|e| e.event.ticket.as_deref()).collect();
+        (tickets.len() == 2).then_some(())
+    };
+    stage.streams().until("both authorities moved", owned).await;
 }
 
 async fn people_see_it(stage: &Stage, controller: &Controller) {
@@ -231,7 +246,15 @@ async fn people_see_it(stage: &Stage, controller: &Controller) {
         .cluster
         .kubectl(&["get", "runs,tickettopologies", "-o", "wide"])
         .await;
-    for word in ["relay", "Active", "docs", "2/2", "metawsm-101", "NoEndpoint"] {
+    for word in [
+        "relay",
+        "Active",
+        "docs",
+        "2/2",
+        "metawsm-101",
+        "Workspace",
+        "RunActive",
+    ] {
         assert!(table.contains(word), "{word} in\n{table}");
     }
 }
