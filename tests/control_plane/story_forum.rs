@@ -183,6 +183,9 @@ async fn recorded_threads_cause_no_write_also_across_a_restart() {
             .until("ForumThread", &format!("q{n}"), "it is recorded", done)
             .await;
     }
+    let events = "SELECT CAST(count(*) AS TEXT) FROM events WHERE event_type LIKE 'forum.%'";
+    let recorded = async || (column(&controller.database(), events).await == ["90"]).then_some(());
+    eventually("all is in the database: 30 times opened and twice said", recorded).await;
     let requests = Requests::from_now(stage.namespace()).unwrap();
     controller.kill9();
     controller.restart().await;
@@ -200,12 +203,7 @@ async fn recorded_threads_cause_no_write_also_across_a_restart() {
         .into_iter()
         .filter(|r| r.starts_with("get forumthreads/"));
     assert_eq!(reads.count(), 0, "what the database holds is not read again");
-    let total = column(
-        &controller.database(),
-        "SELECT CAST(count(*) AS TEXT) FROM events WHERE event_type LIKE 'forum.%'",
-    )
-    .await;
-    let total: Vec<_> = total.iter().map(String::as_str).collect();
-    assert_eq!(total, ["90"], "30 times opened and twice said");
+    let total = column(&controller.database(), events).await;
+    assert_eq!(total, ["90"], "nothing was told again");
     controller.terminate().await;
 }

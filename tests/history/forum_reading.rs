@@ -68,101 +68,50 @@ async fn four(stage: &Stage) -> Arc<History> {
     history
 }
 
+/// Filters, and the threads that each takes.
+fn filters() -> Vec<(&'static str, QuestionFilter, &'static [&'static str])> {
+    let by = |change: fn(&mut QuestionFilter)| {
+        let mut filter = QuestionFilter::default();
+        change(&mut filter);
+        filter
+    };
+    vec![
+        ("all", by(|_| ()), &["asked", "waiting", "answered"]),
+        (
+            "gone too",
+            by(|f| f.gone = true),
+            &["asked", "waiting", "answered", "gone"],
+        ),
+        ("ticket", by(|f| f.ticket = Some("A-1".into())), &["asked", "answered"]),
+        (
+            "run",
+            by(|f| f.run = Some("team-a/r".into())),
+            &["asked", "waiting", "answered"],
+        ),
+        ("no such run", by(|f| f.run = Some("team-a/x".into())), &[]),
+        ("namespace", by(|f| f.namespace = Some("team-b".into())), &[]),
+        (
+            "states",
+            by(|f| f.states = vec![QuestionState::New, QuestionState::Answered]),
+            &["asked", "answered"],
+        ),
+        ("priority", by(|f| f.priorities = vec![Urgency::Urgent]), &["waiting"]),
+        ("assignee", by(|f| f.assignee = Some("ada".into())), &["waiting"]),
+        ("turn", by(|f| f.waiting_on = Some(Turn::Agent)), &["answered"]),
+        ("text", by(|f| f.text = Some("which".into())), &["asked"]),
+        (
+            "text and ticket",
+            by(|f| (f.text, f.ticket) = (Some("which".into()), Some("B-2".into()))),
+            &[],
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn each_filter_takes_what_it_says() {
     let stage = Stage::new();
     let history = four(&stage).await;
-    let base = QuestionFilter::default;
-    let table: Vec<(&str, QuestionFilter, &[&str])> = vec![
-        ("all", base(), &["asked", "waiting", "answered"]),
-        (
-            "gone too",
-            QuestionFilter { gone: true, ..base() },
-            &["asked", "waiting", "answered", "gone"],
-        ),
-        (
-            "ticket",
-            QuestionFilter {
-                ticket: Some("A-1".into()),
-                ..base()
-            },
-            &["asked", "answered"],
-        ),
-        (
-            "run",
-            QuestionFilter {
-                run: Some("team-a/r".into()),
-                ..base()
-            },
-            &["asked", "waiting", "answered"],
-        ),
-        (
-            "no such run",
-            QuestionFilter {
-                run: Some("team-a/x".into()),
-                ..base()
-            },
-            &[],
-        ),
-        (
-            "namespace",
-            QuestionFilter {
-                namespace: Some("team-b".into()),
-                ..base()
-            },
-            &[],
-        ),
-        (
-            "states",
-            QuestionFilter {
-                states: vec![QuestionState::New, QuestionState::Answered],
-                ..base()
-            },
-            &["asked", "answered"],
-        ),
-        (
-            "priority",
-            QuestionFilter {
-                priorities: vec![Urgency::Urgent],
-                ..base()
-            },
-            &["waiting"],
-        ),
-        (
-            "assignee",
-            QuestionFilter {
-                assignee: Some("ada".into()),
-                ..base()
-            },
-            &["waiting"],
-        ),
-        (
-            "turn",
-            QuestionFilter {
-                waiting_on: Some(Turn::Agent),
-                ..base()
-            },
-            &["answered"],
-        ),
-        (
-            "text",
-            QuestionFilter {
-                text: Some("which".into()),
-                ..base()
-            },
-            &["asked"],
-        ),
-        (
-            "text and ticket",
-            QuestionFilter {
-                text: Some("which".into()),
-                ticket: Some("B-2".into()),
-                ..base()
-            },
-            &[],
-        ),
-    ];
-    for (what, filter, expected) in table {
+    for (what, filter, expected) in filters() {
         assert_eq!(names(&history, filter).await, expected, "{what}");
     }
 }

@@ -6,9 +6,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, prlimit, setrlimit};
 
 /// How often a folder that grows is measured: at 500 MB/s it passes its bound by 100 MB at most.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -34,7 +35,24 @@ pub enum Passed {
 }
 
 impl Bounds {
-    /// Bounds the memory of a call that somebody else can feed. What it starts later inherits that.
+    /// Starts a call that somebody else can feed under the bound of its memory, which it and all that it starts inherit
+    /// from here: a bound that is only set from outside comes too late for what begins at once. For that moment the
+    /// bound is this process's own too; it holds nothing like as much.
+    pub fn start<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        if self.disk.is_none() {
+            return start();
+        }
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = getrlimit(Resource::Data);
+        let current = Some(own.current.map_or(MEMORY, |own| own.min(MEMORY)));
+        setrlimit(Resource::Data, Rlimit { current, ..own })?;
+        let started = start();
+        setrlimit(Resource::Data, own)?;
+        started
+    }
+
+    /// Bounds the memory of such a call for good: it can raise what it was started with no more.
     pub fn limit_memory(&self, process: Pid) -> io::Result<()> {
         if self.disk.is_none() {
             return Ok(());

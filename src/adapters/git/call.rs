@@ -189,8 +189,8 @@ impl GitCall {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = self
-            .command
-            .spawn()
+            .bounds
+            .start(|| self.command.spawn())
             .map_err(StepError::io("start git (is it installed and on the PATH?)"))?;
         let ended = attend(&mut child, &self.bounds, self.input.take(), consume);
         let large = |(folder, most): &(PathBuf, u64)| bytes_below(folder, *most) > *most;
