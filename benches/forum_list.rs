@@ -37,9 +37,9 @@ fn number(name: &str, otherwise: i64) -> i64 {
 async fn main() {
     let events = number("BENCH_EVENTS", 1_000_000);
     let rounds = usize::try_from(number("BENCH_ROUNDS", 200)).unwrap_or(200);
-    let folder = std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
-    let folder = tempfile::tempdir_in(folder).unwrap();
-    let path = folder.path().join("history.db");
+    let place = std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let place = tempfile::tempdir_in(place).unwrap();
+    let path = place.path().join("history.db");
     let history = Arc::new(History::open(&path, Arc::new(SystemClock)).await.unwrap());
     let mut raw = SqliteConnectOptions::new()
         .filename(&path)
@@ -126,14 +126,14 @@ async fn measure(
          ORDER BY t.opened_ms DESC, t.id DESC LIMIT {}",
         LIMIT + 1
     );
-    let (mut raws, mut lists, mut rows) = (Vec::new(), Vec::new(), 0);
+    let (mut bare, mut lists, mut rows) = (Vec::new(), Vec::new(), 0);
     for _ in 0..rounds {
         let began = Instant::now();
         let found = sqlx::query(AssertSqlSafe(statement.as_str()))
             .fetch_all(&mut *raw)
             .await
             .unwrap();
-        raws.push(began.elapsed());
+        bare.push(began.elapsed());
         let began = Instant::now();
         let page = history.reader().list_questions(&request).await.unwrap();
         lists.push(began.elapsed());
@@ -142,7 +142,7 @@ async fn measure(
         assert!(rows > 0, "{name} finds something");
         assert_eq!(page.questions[0].uid, found[0].get::<String, _>(3));
     }
-    let (raw, list) = (median(&mut raws), median(&mut lists));
+    let (raw, list) = (median(&mut bare), median(&mut lists));
     let ratio = list.as_secs_f64() / raw.as_secs_f64();
     println!("{name:>34}  {rows:>5} {raw:>10.1?} {list:>10.1?} {ratio:>7.2}");
 }

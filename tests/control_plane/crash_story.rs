@@ -9,6 +9,7 @@ use super::harness::files::files_below;
 use super::harness::kstatus::Verdict;
 use super::harness::leftovers;
 use super::harness::manifests::run;
+use super::harness::repositories::Repository;
 use super::harness::stage::{Stage, condition};
 use super::harness::{history, polling::eventually};
 use super::validator::evidence::connected;
@@ -45,12 +46,7 @@ pub async fn told(points: &[Point]) -> Ending {
         home.ticket(ticket);
     }
     home.commit("Lay out the tickets");
-    home.git(&["branch", "newer"]);
-    home.git(&["checkout", "--quiet", "newer"]);
-    home.write("ttmp/2026/11/21/A-1--made-up/more.md", "more of A-1\n");
-    home.write("ttmp/2026/11/21/B-2--made-up/more.md", "more of B-2\n");
-    home.commit("Write more");
-    home.git(&["checkout", "--quiet", "main"]);
+    write_more(&home);
     let settings = stage
         .controller("one")
         .with("METAWSM_INSPECT_INTERVAL", "1s")
@@ -101,6 +97,16 @@ pub async fn told(points: &[Point]) -> Ending {
         flaws,
         leaks,
     }
+}
+
+/// More of both tickets, on a branch of its own.
+fn write_more(home: &Repository) {
+    home.git(&["branch", "newer"]);
+    home.git(&["checkout", "--quiet", "newer"]);
+    home.write("ttmp/2026/11/21/A-1--made-up/more.md", "more of A-1\n");
+    home.write("ttmp/2026/11/21/B-2--made-up/more.md", "more of B-2\n");
+    home.commit("Write more");
+    home.git(&["checkout", "--quiet", "main"]);
 }
 
 /// The Run's documents can be read.

@@ -1,6 +1,8 @@
 //! Closed threads leave the cluster after a while, archived first, also when the controller is killed in between; what is
 //! left of them is readable, and a rebuild gives the same.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::harness::forum::{policy, question, say};
@@ -54,11 +56,7 @@ async fn a_closed_thread_is_archived_then_removed_also_when_killed_in_between() 
         "with what was said"
     );
     assert_eq!(stage.get("ForumThread", "open").await["spec"]["state"], "New");
-    let shown = || async {
-        let line = ["forum", "show", "-n", &stage.cluster.namespace, "done", "-o", "json"];
-        let thread: Value = serde_json::from_str(&metawsm(&database, &line).await).unwrap();
-        thread
-    };
+    let shown = || shown(&stage, &database);
     let told = async || Some(shown().await).filter(|t| t["deleted_at"].is_string());
     let thread = eventually("its end is folded", told).await;
     assert!(thread["archived_at"].is_string());
@@ -72,4 +70,9 @@ async fn a_closed_thread_is_archived_then_removed_also_when_killed_in_between() 
     metawsm(&database, &["db", "rebuild"]).await;
     assert_eq!(shown().await, before);
     verify(&database).await;
+}
+
+async fn shown(stage: &Stage, database: &Path) -> Value {
+    let line = ["forum", "show", "-n", stage.namespace(), "done", "-o", "json"];
+    serde_json::from_str(&metawsm(database, &line).await).unwrap()
 }

@@ -198,8 +198,8 @@ const FOLDED: [(&str, &str); 6] = [
 ];
 
 async fn folded_and_rebuilt(database: &mut SqliteConnection) -> (Vec<String>, Vec<String>) {
-    let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("copy.db");
+    let place = tempfile::tempdir().unwrap();
+    let copy = place.path().join("copy.db");
     let into = format!("VACUUM INTO '{}'", copy.display());
     sqlx::raw_sql(AssertSqlSafe(into))
         .execute(&mut *database)
