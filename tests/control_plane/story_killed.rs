@@ -109,8 +109,8 @@ fn timeless(value: &Value) -> Value {
     }
 }
 
-/// Without which of the Run's two workspaces rules: both are clones of the home and have the ticket, and among equals the
-/// younger index does, which is a matter of milliseconds.
+/// Without which of the Run's two workspaces rules: both are clones of the home and have the ticket, and what was changed
+/// last does. Documents that name no time are as old as their files, so it depends on when the clones were made.
 fn whichever_copy(mut topology: Value) -> Value {
     for (part, name) in [("authority", "endpoint"), ("record", "source")] {
         let named = topology[part].as_object_mut().unwrap().remove(name);

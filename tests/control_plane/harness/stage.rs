@@ -203,7 +203,9 @@ impl Stage {
             let (runs, endpoints) = (all(&self.runs()).await, all(&self.endpoints()).await);
             let topologies = all(&self.topologies()).await;
             let is_true = |o: &Value, kind: &str| condition(o, kind)["status"] == "True";
-            let heard = runs.iter().all(|r| is_true(r, "DocsServed"))
+            let workspaces = |r: &Value| r["spec"]["tickets"].as_array().map_or(0, Vec::len);
+            let heard = endpoints.len() >= runs.iter().map(workspaces).sum()
+                && runs.iter().all(|r| is_true(r, "DocsServed"))
                 && endpoints.iter().all(|e| is_true(e, "Reachable"))
                 && topologies
                     .iter()
