@@ -1,6 +1,6 @@
 //! Which copy of a ticket's documents is the truth now: the merge rule. Pure; the order of what comes in does not matter.
 //!
-//! 1. The workspace endpoint of the topology's owner run.
+//! 1. The workspace endpoint of the topology's owner run, of this very ticket.
 //! 2. The repo endpoint of the home.
 //! 3. None.
 //!
@@ -98,8 +98,11 @@ pub fn judge(question: &Question<'_>, candidates: &[Candidate], now: Moment) -> 
 /// Whether it may win, and as what.
 fn stands<'a>(question: &Question<'_>, candidate: &'a Candidate) -> Result<Standing<'a>, Lost> {
     let rank = match &candidate.kind {
-        CandidateKind::Workspace { run_uid } if !question.active.contains(run_uid) => return Err(Lost::RunNotActive),
-        CandidateKind::Workspace { run_uid } if question.owner != Some(run_uid) => return Err(Lost::NotOwner),
+        CandidateKind::Workspace { own: false, .. } => return Err(Lost::OtherTicket),
+        CandidateKind::Workspace { run_uid, .. } if !question.active.contains(run_uid) => {
+            return Err(Lost::RunNotActive);
+        }
+        CandidateKind::Workspace { run_uid, .. } if question.owner != Some(run_uid) => return Err(Lost::NotOwner),
         CandidateKind::Workspace { .. } => 1,
         CandidateKind::Repo if !is_home(question, candidate) => return Err(Lost::OtherHome),
         CandidateKind::Repo => 2,
@@ -213,7 +216,7 @@ fn alternate(question: &Question<'_>, why: Lost, loser: &Candidate) -> Alternate
 /// Two living workspaces of one ticket are two truths in the making: somebody must know.
 fn warnings(question: &Question<'_>, candidates: &[Candidate]) -> Vec<TopologyWarning> {
     let living = candidates.iter().filter(|c| match &c.kind {
-        CandidateKind::Workspace { run_uid } => question.active.contains(run_uid),
+        CandidateKind::Workspace { run_uid, own } => *own && question.active.contains(run_uid),
         CandidateKind::Repo => false,
     });
     let mut names: Vec<_> = living.map(|c| c.endpoint.as_str()).collect();

@@ -41,7 +41,12 @@ pub struct Candidate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CandidateKind {
     Repo,
-    Workspace { run_uid: String },
+    /// `own`: the one that the run made for this very ticket. Its other workspaces are clones of the same home, and hold
+    /// a copy that nobody works on.
+    Workspace {
+        run_uid: String,
+        own: bool,
+    },
 }
 
 /// What it said of the ticket last.
@@ -77,6 +82,8 @@ pub enum Lost {
     WorkspaceRules,
     /// Another run that works on the ticket came first.
     NotOwner,
+    /// The workspace of another ticket, which is a clone of the same home.
+    OtherTicket,
     /// Its run works on the ticket no more.
     RunNotActive,
     /// Another repository.
@@ -95,6 +102,7 @@ impl Lost {
             Self::NameOrder => "NameOrder",
             Self::WorkspaceRules => "WorkspaceRules",
             Self::NotOwner => "NotOwner",
+            Self::OtherTicket => "OtherTicket",
             Self::RunNotActive => "RunNotActive",
             Self::OtherHome => "OtherHome",
             Self::TicketTwice => "TicketTwice",

@@ -78,15 +78,15 @@ pub fn sources(kind: &TopologyKind, topology: &TicketTopology) -> Sources {
                 .insert(endpoint.name_any(), requested(endpoint.annotations()));
         }
     }
-    let candidates = listed.into_iter().map(candidate);
-    let candidates = candidates.filter(|(candidate, own)| {
+    let candidates = listed.into_iter().map(|listed| candidate(ticket, listed));
+    let candidates = candidates.filter(|candidate| {
         let listed = matches!(candidate.held, Held::Listed(_) | Held::Twice);
         match &candidate.kind {
-            CandidateKind::Workspace { .. } => listed || *own == Some(ticket.to_ascii_lowercase()),
+            CandidateKind::Workspace { own, .. } => listed || *own,
             CandidateKind::Repo => listed || is_home(&question, candidate),
         }
     });
-    found.candidates = candidates.map(|(candidate, _)| candidate).collect();
+    found.candidates = candidates.collect();
     found
 }
 
@@ -114,8 +114,8 @@ fn concerns(question: &Question<'_>, endpoint: &DocEndpoint, source: Option<&str
         }
 }
 
-/// An endpoint as the merge rule sees it, and the ticket whose workspace it is.
-fn candidate(listed: Listed) -> (Candidate, Option<String>) {
+/// An endpoint as the merge rule for that ticket sees it.
+fn candidate(ticket: &str, listed: Listed) -> Candidate {
     let Listed { target, known, row } = listed;
     let held = match row {
         Some(row) if row.twice => Held::Twice,
@@ -132,9 +132,10 @@ fn candidate(listed: Listed) -> (Candidate, Option<String>) {
         Copy::Repo => CandidateKind::Repo,
         Copy::Workspace => CandidateKind::Workspace {
             run_uid: target.run_uid.unwrap_or_default(),
+            own: target.ticket.is_some_and(|own| own.eq_ignore_ascii_case(ticket)),
         },
     };
-    let candidate = Candidate {
+    Candidate {
         endpoint: target.name,
         kind,
         repo: target.repo,
@@ -144,6 +145,5 @@ fn candidate(listed: Listed) -> (Candidate, Option<String>) {
         indexed_at: known.facts.and_then(|f| f.indexed_at),
         stale_after: target.stale_after,
         held,
-    };
-    (candidate, target.ticket.map(|t| t.to_ascii_lowercase()))
+    }
 }

@@ -161,9 +161,8 @@ async fn topologies_are_claimed(stage: &Stage, run: &Value, docs: &Repository) {
             (&authority["kind"], &authority["reason"]),
             (&json!("Workspace"), &json!("RunActive"))
         );
-        // Both workspaces are clones of the home and have both tickets: what was heard and changed last rules.
-        let either = ["relay--metawsm-101", "relay--metawsm-102"];
-        assert!(either.iter().any(|name| authority["endpoint"] == *name), "{authority}");
+        // Both workspaces are clones of the home and have both tickets: only the ticket's own can rule.
+        assert_eq!(authority["endpoint"], format!("relay--{}", ticket.to_lowercase()));
     }
 }
 

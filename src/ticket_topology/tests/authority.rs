@@ -37,7 +37,10 @@ fn repo(name: &str, home: Option<&str>, held: Held) -> Candidate {
 fn workspace(run: &str, held: Held) -> Candidate {
     Candidate {
         endpoint: format!("{run}--a-1"),
-        kind: CandidateKind::Workspace { run_uid: run.into() },
+        kind: CandidateKind::Workspace {
+            run_uid: run.into(),
+            own: true,
+        },
         ..repo(&format!("{run}--a-1"), Some("/docs"), held)
     }
 }
@@ -104,6 +107,38 @@ fn hold(cases: &[Case]) {
         let warnings = usize::from(case.active.len() > 1);
         assert_eq!(judgement.warnings.len(), warnings, "{}", case.authority);
     }
+}
+
+/// The owner's workspace of another ticket: a clone of the same home, so it lists this one too.
+fn sibling(run: &str, held: Held) -> Candidate {
+    Candidate {
+        endpoint: format!("{run}--b-2"),
+        kind: CandidateKind::Workspace {
+            run_uid: run.into(),
+            own: false,
+        },
+        ..workspace(run, held)
+    }
+}
+
+#[test]
+fn the_workspace_of_another_ticket_never_rules_however_late_it_was_changed() {
+    hold(&[
+        case(
+            Some("r1"),
+            &["r1"],
+            vec![sibling("r1", said(99)), workspace("r1", said(1))],
+            "Workspace r1--a-1 RunActive",
+            &["r1--b-2 OtherTicket"],
+        ),
+        case(
+            Some("r1"),
+            &["r1"],
+            vec![sibling("r1", said(99)), home()],
+            "Repo docs RepoOfHome",
+            &["r1--b-2 OtherTicket"],
+        ),
+    ]);
 }
 
 #[test]
@@ -296,10 +331,11 @@ fn any_candidate() -> impl Strategy<Value = Candidate> {
         1 => Just(Held::Twice), 1 => Just(Held::Unlisted), 1 => Just(Held::NotAsked),
     ];
     let home = prop_oneof![Just(None), Just(Some("/docs")), Just(Some("/other"))];
-    let run = proptest::option::of(0u8..4);
+    let run = proptest::option::of((0u8..4, prop::bool::weighted(0.8)));
     (held, home, run, any::<bool>(), 0i64..3).prop_map(|(held, home, run, reachable, indexed)| {
         let made = match run {
-            Some(run) => workspace(&format!("r{run}"), held),
+            Some((run, true)) => workspace(&format!("r{run}"), held),
+            Some((run, false)) => sibling(&format!("r{run}"), held),
             None => repo("docs", home, held),
         };
         Candidate {
@@ -330,8 +366,9 @@ proptest! {
         prop_assert_eq!(&judgement, &judge(&question, &turned, at(1000)), "order does not matter");
 
         let winner = judgement.authority.endpoint.as_ref().map(|name| candidates.iter().find(|c| &c.endpoint == name).unwrap());
-        if let Some(Candidate { kind: CandidateKind::Workspace { run_uid }, .. }) = winner {
+        if let Some(Candidate { kind: CandidateKind::Workspace { run_uid, own }, .. }) = winner {
             prop_assert!(active.contains(run_uid) && owner == Some(run_uid), "an inactive run's workspace never wins");
+            prop_assert!(own, "another ticket's workspace never wins");
         }
         if let Some(winner) = winner.filter(|w| !w.reachable) {
             let record = judgement.record.as_ref().unwrap();
@@ -341,7 +378,7 @@ proptest! {
         prop_assert_eq!(judgement.alternates.len(), losers.min(16));
         prop_assert_eq!(judgement.copies, i64::try_from(candidates.len()).unwrap());
         prop_assert!(judgement.alternates.iter().all(|a| !a.reason.is_empty()), "a loser is listed with its reason");
-        let living = candidates.iter().filter(|c| matches!(&c.kind, CandidateKind::Workspace { run_uid } if active.contains(run_uid)));
+        let living = candidates.iter().filter(|c| matches!(&c.kind, CandidateKind::Workspace { run_uid, own: true } if active.contains(run_uid)));
         prop_assert_eq!(judgement.warnings.len(), usize::from(living.count() > 1), "two living workspaces never fall together in silence");
     }
 }
