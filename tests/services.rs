@@ -263,14 +263,20 @@ async fn two_controllers_at_once_start_one_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_root_that_is_missing_is_told_and_served_once_it_is_there() {
+async fn a_root_that_is_missing_has_no_server_and_is_served_once_it_is_there() {
     let machine = Machine::new();
     let (services, key) = (machine.services(), key("a"));
     let docs = machine.docs();
     std::fs::rename(&docs.root, machine.at("away")).unwrap();
     services.start(&key, &docs).await.unwrap();
-    waiting(&services, &key, "No such file").await;
+    until("that there is no folder", || async {
+        (services.look(&key).await.unwrap() == ServiceState::NoFolder).then_some(())
+    })
+    .await;
+    assert_eq!(machine.processes(), (vec![], vec![]), "nothing is started for nothing");
     std::fs::rename(machine.at("away"), &docs.root).unwrap();
+    assert_eq!(services.look(&key).await.unwrap(), ServiceState::Absent);
+    services.start(&key, &docs).await.unwrap();
     serving(&services, &key).await;
     services.stop_all("uid-1").await.unwrap();
 }
@@ -408,6 +414,7 @@ async fn a_crash_at_any_step_of_starting_leaves_one_server_and_no_orphan() {
             let docs = machine.docs();
             if place == "after_setback" {
                 std::fs::rename(&docs.root, machine.at("away")).unwrap();
+                std::fs::write(&docs.root, "no folder").unwrap();
             }
             let hit = || async {
                 if services.look(&key).await.unwrap() == ServiceState::Absent {
@@ -417,6 +424,7 @@ async fn a_crash_at_any_step_of_starting_leaves_one_server_and_no_orphan() {
             };
             until(&format!("{place} {action}"), hit).await;
             if place == "after_setback" {
+                std::fs::remove_file(&docs.root).unwrap();
                 std::fs::rename(machine.at("away"), &docs.root).unwrap();
             }
             until("an answer", || async {

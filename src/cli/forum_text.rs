@@ -83,10 +83,10 @@ pub fn change(q: &Question) -> String {
     format!(
         "{}  {}  {}{gone}  {}  {}",
         plain(&q.changed_at),
-        cut(&plain(&format!("{}/{}", q.namespace, q.name)), 40),
+        cut(&plain(&format!("{}/{}", q.namespace, q.name)), 34),
         told(q.state.as_ref(), 15),
         told(q.waiting_on.as_ref(), 8),
-        told(q.title.as_ref(), 30),
+        told(q.title.as_ref(), TITLE),
     )
 }
 
