@@ -70,12 +70,11 @@ pub fn note_of(entry: &JournalEntry) -> Option<Note> {
             .to_owned()
     };
     let text = match entry.kind.as_str() {
-        AUTHORITY_CHANGED => format!(
-            "authority is {} {} now ({})",
-            fact("to"),
-            fact("toEndpoint"),
-            fact("reason")
-        ),
+        AUTHORITY_CHANGED => {
+            let endpoint = entry.facts.get("toEndpoint").and_then(Value::as_str);
+            let endpoint = endpoint.map(|name| format!(" {name}")).unwrap_or_default();
+            format!("authority is {}{endpoint} now ({})", fact("to"), fact("reason"))
+        }
         SEVERAL_WORKSPACES => fact("message"),
         OWNER_CHANGED => format!("owner is {} now", fact("to")),
         _ => return None,
