@@ -3,11 +3,12 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build test test-crash soak lint generate demo up down bench clean
+.PHONY: help build test test-crash soak lint generate demo up down kind-up kind-down bench clean
 
 PROFILE ?= dev
 WITH := tests/control-plane/with
-SCRIPTS := $(wildcard scripts/*) .ci/run $(filter-out %.yaml %/etcd %/kubernetes,$(wildcard tests/control-plane/*))
+SCRIPTS := $(wildcard scripts/*) .ci/run $(filter-out %.yaml %/etcd %/kubernetes,$(wildcard tests/control-plane/*)) \
+           tests/chart/build
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,11 +44,14 @@ lint: ## formatting, clippy without warnings, shell and Go checks, CRDs as gener
 	tests/watermill/run lint
 	shellcheck $(SCRIPTS)
 	@fresh=$$(mktemp -d) && trap "rm -rf '$$fresh'" EXIT && echo "cargo run --locked -- crd --dir $$fresh" && \
-	  cargo run --locked -- crd --dir "$$fresh" && { diff -ru crds "$$fresh" || \
-	  { echo "crds/ is not what the source generates: run 'make generate' and commit the result"; exit 1; }; }
+	  cargo run --locked -- crd --dir "$$fresh/crds" && scripts/generate-chart "$$fresh" && { diff -ru crds "$$fresh/crds" && \
+	  diff -ru charts/metawsm/files/crds "$$fresh/files/crds" && diff -ru charts/metawsm/files/roles "$$fresh/files/roles" && \
+	  diff -ru charts/metawsm/files/admission "$$fresh/files/admission" || \
+	  { echo "crds/ or charts/metawsm/files/ is not what the source generates: run 'make generate' and commit the result"; exit 1; }; }
 
-generate: ## write crds/ from the source
+generate: ## write crds/ and what the chart shows of other folders from the source
 	cargo run --locked -- crd --dir crds
+	scripts/generate-chart charts/metawsm
 
 demo: ## show everything on this machine, from nothing; stays up (DEMO_ONCE=1: check its own outcome and leave)
 	scripts/demo
@@ -57,6 +61,12 @@ up: ## start control plane, Redis and controller in the background (.run/kubecon
 
 down: ## stop what 'up' and 'demo' started; their data stays in .run/
 	scripts/down
+
+kind-up: ## a kind cluster with the chart and sample Runs in it (needs Docker; .run/kind/kubeconfig)
+	scripts/kind-up
+
+kind-down: ## take away what 'kind-up' made
+	scripts/kind-down
 
 bench: ## run the benchmarks, one file per question that has a number (BENCH=journal: that one)
 	@tests/control-plane/ensure-tools

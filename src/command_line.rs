@@ -9,7 +9,9 @@ use clap::{Parser, Subcommand};
 
 use crate::adapters::sqlite::{History, HistoryReader};
 use crate::adapters::system_clock::SystemClock;
-use crate::cli::commands::{audit::AuditArgs, db::DbArgs, docs::DocsArgs, forum::ForumArgs, policy::PolicyArgs};
+use crate::cli::commands::{
+    audit::AuditArgs, db::DbArgs, docs::DocsArgs, forum::ForumArgs, policy::PolicyArgs, ready::ReadyArgs,
+};
 use crate::docs_server::command::{self as docs_server, DocsServerArgs};
 use crate::services::command::{ServerArgs, ServiceArgs, run_server, run_supervisor};
 use crate::settings::ControllerArgs;
@@ -40,6 +42,8 @@ enum Command {
     Forum(ForumArgs),
     /// Look at a policy file
     Policy(PolicyArgs),
+    /// Ask a controller whether it is ready
+    Ready(ReadyArgs),
     /// Write the CustomResourceDefinitions of this version
     Crd {
         /// Folder to write them into, a file each
@@ -77,6 +81,7 @@ impl Arguments {
             Command::Docs(docs) => in_runtime(async { docs.run(&history(docs.database()).await?).await }),
             Command::Forum(forum) => in_runtime(run_forum(forum)),
             Command::Policy(policy) => policy.run(),
+            Command::Ready(ready) => ready.run(),
             Command::Crd { dir } => crds::write_to(&dir).map(|()| ExitCode::SUCCESS),
             Command::Step(step) => Ok(run_step(&step)),
             Command::Supervise(supervise) => Ok(run_supervise(&supervise)),

@@ -5,3 +5,4 @@ pub mod db;
 pub mod docs;
 pub mod forum;
 pub mod policy;
+pub mod ready;
