@@ -47,9 +47,15 @@ const CLUSTER: [(&str, &str, &[&str]); 2] = [
     ("authorization.k8s.io", "subjectaccessreviews", &["create"]),
 ];
 
-fn rights(namespace: Option<&str>, lease: &str) -> Vec<Right> {
+/// `lease`: its namespace and name. What makes an object cannot be granted by the object's name, all else can.
+fn rights(namespace: Option<&str>, lease: (&str, &str)) -> Vec<Right> {
     let mut all = Vec::new();
-    for (granted, within) in [(&WORK[..], namespace), (&LEASE[..], Some(lease)), (&CLUSTER[..], None)] {
+    let parts = [
+        (&WORK[..], namespace, None),
+        (&LEASE[..], Some(lease.0), Some(lease.1)),
+        (&CLUSTER[..], None, None),
+    ];
+    for (granted, within, named) in parts {
         for &(group, resource, verbs) in granted {
             for &verb in verbs {
                 all.push(Right {
@@ -57,6 +63,7 @@ fn rights(namespace: Option<&str>, lease: &str) -> Vec<Right> {
                     resource,
                     verb,
                     namespace: within.map(str::to_owned),
+                    name: named.filter(|_| verb != "create").map(str::to_owned),
                 });
             }
         }
@@ -66,7 +73,8 @@ fn rights(namespace: Option<&str>, lease: &str) -> Vec<Right> {
 
 /// Asks again and again, and tells readiness.
 pub fn watch_rights(ground: &Ground, tasks: &mut Tasks, client: Client) {
-    let wanted = rights(ground.args.namespace.as_deref(), &ground.args.lease_namespace);
+    let lease = (ground.args.lease_namespace.as_str(), ground.args.lease_name.as_str());
+    let wanted = rights(ground.args.namespace.as_deref(), lease);
     let (readiness, stop) = (ground.readiness.clone(), ground.stop.clone());
     tasks.spawn("rights", async move {
         let mut known = Vec::new();
@@ -97,4 +105,21 @@ pub fn watch_rights(ground: &Ground, tasks: &mut Tasks, client: Client) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lease_is_asked_for_by_its_name_where_it_can_be_granted_by_name() {
+        let all = rights(None, ("system", "metawsm"));
+        let leases = all.iter().filter(|r| r.resource == "leases");
+        let asked: Vec<_> = leases.map(|r| (r.verb, r.name.as_deref())).collect();
+        assert_eq!(
+            asked,
+            [("get", Some("metawsm")), ("create", None), ("update", Some("metawsm"))]
+        );
+        assert!(all.iter().all(|r| r.resource == "leases" || r.name.is_none()));
+    }
 }

@@ -14,6 +14,8 @@ pub struct Right {
     pub verb: &'static str,
     /// `None`: in all namespaces.
     pub namespace: Option<String>,
+    /// `None`: whatever its name.
+    pub name: Option<String>,
 }
 
 impl std::fmt::Display for Right {
@@ -53,6 +55,7 @@ fn question(right: &Right) -> SelfSubjectAccessReview {
         subresource,
         verb: Some(right.verb.to_owned()),
         namespace: right.namespace.clone(),
+        name: right.name.clone(),
         ..ResourceAttributes::default()
     };
     SelfSubjectAccessReview {
