@@ -1,6 +1,7 @@
 //! Every setting of the controller: flags, their `METAWSM_*` environment variables, and what is wrong with them.
 //! Validated whole before anything starts. Holds no secrets but the Redis URL, which is never printed.
 
+mod derived;
 mod docs;
 mod docs_server;
 mod federation;
@@ -15,12 +16,7 @@ use clap::{Args, ValueEnum};
 use self::docs::DocsArgs;
 pub use self::docs_server::{DocsServerKind, DocsServerSettings};
 use self::federation::FederationArgs;
-use crate::doc_endpoint::DocEndpointSettings;
-use crate::housekeeping::judge::Retention;
-use crate::housekeeping::{HousekeepingSettings, Places};
 use crate::kernel::length::length;
-use crate::ports::workspaces::{GitRules, SeedLimits};
-use crate::run::RunSettings;
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -211,16 +207,6 @@ pub struct ControllerArgs {
     pub log_format: LogFormat,
 }
 
-/// The deepest folder and the longest name that are copied: what common file systems can hold with room to spare.
-const MAX_DEPTH: u32 = 64;
-const MAX_NAME_BYTES: u32 = 255;
-
-/// A list without its empty words: an empty environment variable is an empty list.
-fn named(words: &[String]) -> Vec<String> {
-    let trimmed = words.iter().map(|word| word.trim().to_owned());
-    trimmed.filter(|word| !word.is_empty()).collect()
-}
-
 impl ControllerArgs {
     /// What no single flag can check by itself.
     ///
@@ -278,124 +264,7 @@ impl ControllerArgs {
         let usual = || self.data_dir.join("workspaces");
         self.workspaces.clone().unwrap_or_else(usual)
     }
-
-    /// What the settings say about housekeeping.
-    pub fn housekeeping_settings(&self) -> HousekeepingSettings {
-        HousekeepingSettings {
-            places: Places {
-                workspaces: self.workspace_root(),
-                caches: self.data_dir.join("cache"),
-                steps: self.data_dir.join("steps"),
-                ledger: self.data_dir.join("unneeded.json"),
-                namespace: self.namespace.clone(),
-            },
-            interval: self.housekeeping_interval,
-            retention: Retention {
-                orphans: self.orphan_retention,
-                caches: self.cache_retention,
-            },
-        }
-    }
-
-    /// What the settings say about endpoints of documents.
-    pub fn doc_endpoint_settings(&self) -> DocEndpointSettings {
-        DocEndpointSettings {
-            secret_namespaces: named(&self.secret_namespaces),
-            refresh_interval: self.federation.docs_refresh_interval,
-            public_url: self.federation.public_url.clone(),
-        }
-    }
-
-    /// What the settings say about Runs.
-    pub fn run_settings(&self) -> RunSettings {
-        RunSettings {
-            rules: GitRules {
-                allowed_hosts: named(&self.git_allowed_hosts),
-                local_roots: self
-                    .git_local_roots
-                    .iter()
-                    .filter(|r| !r.as_os_str().is_empty())
-                    .cloned()
-                    .collect(),
-                timeout_seconds: self.git_timeout.as_secs().max(1),
-                max_repo_bytes: self.git_max_repo_bytes,
-            },
-            limits: SeedLimits {
-                max_files: self.seed_max_files,
-                max_bytes: self.seed_max_bytes,
-                max_file_bytes: self.seed_max_file_bytes,
-                max_depth: MAX_DEPTH,
-                max_name_bytes: MAX_NAME_BYTES,
-            },
-            workspace_root: self.workspace_root(),
-            cache_root: self.data_dir.join("cache"),
-            secret_namespaces: named(&self.secret_namespaces),
-            inspect_interval: self.inspect_interval,
-            run_disk_budget: self.run_disk_budget,
-            min_free_bytes: self.min_free_bytes,
-        }
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: ControllerArgs,
-    }
-
-    fn parse(line: &[&str]) -> anyhow::Result<ControllerArgs> {
-        let words = std::iter::once("metawsm").chain(line.iter().copied());
-        Line::try_parse_from(words)?.args.validated()
-    }
-
-    #[test]
-    fn defaults_are_loopback_and_forbid_local_repositories() {
-        let settings = parse(&[]).unwrap();
-        assert!(settings.http_listen.ip().is_loopback());
-        assert!(settings.run_settings().rules.local_roots.is_empty());
-        assert!(settings.run_settings().secret_namespaces.is_empty());
-    }
-
-    #[test]
-    fn lists_of_networks_and_hosts_are_repeated_or_separated_by_commas() {
-        let line = [
-            "--docs-allow-cidr",
-            "10.0.0.0/8,127.0.0.1",
-            "--docs-allow-cidr",
-            "fd00::/8",
-        ];
-        let rules = parse(&line).unwrap().docs.address_rules().unwrap();
-        for allowed in ["10.1.1.1", "127.0.0.1", "fd00::1"] {
-            assert_eq!(rules.judge(None, allowed.parse().unwrap()), Ok(()), "{allowed}");
-        }
-        assert!(parse(&[]).unwrap().docs.address_rules().unwrap().allow_nothing());
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_flag() {
-        for (line, flag) in [
-            (["--git-local-roots", "repos"], "--git-local-roots"),
-            (["--lease-duration", "1s"], "--lease-duration"),
-            (["--lease-duration", "soon"], "--lease-duration"),
-            (["--redis-url", "http://x"], "--redis-url"),
-            (["--concurrency", "0"], "--concurrency"),
-            (["--orphan-retention", "0d"], "--orphan-retention"),
-            (["--cache-retention", "soon"], "--cache-retention"),
-            (["--housekeeping-interval", "0s"], "--housekeeping-interval"),
-            (["--docs-allow-cidr", "10.0.0.1/8"], "--docs-allow-cidr"),
-            (["--docs-allow-host-suffix", "*"], "--docs-allow-host-suffix"),
-            (["--docs-max-tickets", "0"], "--docs-max-tickets"),
-            (["--docs-refresh-interval", "0s"], "--docs-refresh-interval"),
-            (["--public-url", "docs.example.com"], "--public-url"),
-            (["--public-url", "https://user@docs.example.com"], "--public-url"),
-        ] {
-            let error = parse(&line).expect_err("must be refused").to_string();
-            assert!(error.contains(flag), "{line:?}: {error}");
-        }
-    }
-}
+mod tests;

@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Lines of a file, its inline tests not counted: the budget, and the bound that nothing may pass.
+/// Lines of a file, its tests not counted.
 const FILE_BUDGET: usize = 300;
-const FILE_BOUND: usize = 400;
-/// How many files may stand between budget and bound.
-const OVER_BUDGET: usize = 4;
 /// The median that the house aims for.
 const MEDIAN: usize = 130;
 
@@ -244,13 +241,16 @@ fn every_part_imports_only_what_it_may() {
 }
 
 /// The files of kinds and engines that decide and touch nothing.
-const PURE: [&str; 40] = [
+const PURE: [&str; 43] = [
     "decide",
     "home",
     "claiming",
     "summary",
     "retry",
     "workspace",
+    "prepare",
+    "seed",
+    "inspect",
     "deletion",
     "plans",
     "events",
@@ -329,14 +329,7 @@ fn files_keep_to_their_budget() {
         .collect();
     sizes.sort();
     let over: Vec<_> = sizes.iter().filter(|(n, _)| *n > FILE_BUDGET).collect();
-    assert!(
-        over.iter().all(|(n, _)| *n <= FILE_BOUND),
-        "files above {FILE_BOUND} lines: {over:?}"
-    );
-    assert!(
-        over.len() <= OVER_BUDGET,
-        "more than {OVER_BUDGET} files above {FILE_BUDGET} lines: {over:?}"
-    );
+    assert!(over.is_empty(), "files above {FILE_BUDGET} lines: {over:?}");
     let median = sizes[sizes.len() / 2].0;
     assert!(
         median <= MEDIAN,

@@ -1,8 +1,11 @@
 //! One controller works at a time: a Lease, judged by how long it stands still on our own clock, never by comparing
 //! clocks. Loss is final: the process drains and ends. Nothing here fences stores; no write starts after the deadline.
 
+mod judge;
+mod leadership;
+
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -13,9 +16,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use self::judge::{Move, Seen, decide};
+pub use self::leadership::Leadership;
 use super::finalizer::post_params;
 use crate::failpoint::{boundary, sabotaged};
-use crate::kernel::outcome::Failure;
 use crate::ports::clock::Clock;
 
 /// Annotation on the Lease: how far the event log had come, so that a restored database is noticed.
@@ -38,70 +42,6 @@ pub struct LeaseConfig {
     pub renew_deadline: Duration,
     /// Between two tries.
     pub retry: Duration,
-}
-
-/// Whether we may write now. Cheap to clone and to ask.
-#[derive(Clone, Debug, Default)]
-pub struct Leadership(Arc<Mutex<Option<Instant>>>);
-
-impl Leadership {
-    fn extend(&self, until: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
-    }
-
-    /// Until when we may write; `None` when not at all.
-    pub fn until(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asked before every write.
-    ///
-    /// # Errors
-    /// [`Failure::Quiet`] when the Lease is not, or no longer, ours.
-    pub fn check(&self) -> Result<(), Failure> {
-        match self.until() {
-            Some(until) if Instant::now() < until => Ok(()),
-            _ => Err(Failure::Quiet("not the leader any more".to_owned())),
-        }
-    }
-}
-
-/// The Lease as last seen, and since when it looked like that on our clock.
-#[derive(Clone, Debug)]
-struct Seen {
-    lease: Lease,
-    since: Instant,
-}
-
-/// What to do about the Lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Move {
-    Create,
-    Take,
-    Renew,
-    Wait,
-}
-
-fn decide(seen: Option<&Seen>, me: &str, now: Instant, duration: Duration) -> Move {
-    let Some(seen) = seen else {
-        return Move::Create;
-    };
-    let spec = seen.lease.spec.clone().unwrap_or_default();
-    match spec.holder_identity.as_deref() {
-        Some(holder) if holder == me => Move::Renew,
-        None | Some("") => Move::Take,
-        Some(_) => {
-            let theirs = spec
-                .lease_duration_seconds
-                .and_then(|s| u64::try_from(s).ok())
-                .map(Duration::from_secs);
-            if now.duration_since(seen.since) >= theirs.unwrap_or(duration).max(duration) {
-                Move::Take
-            } else {
-                Move::Wait
-            }
-        }
-    }
 }
 
 /// Takes part in the election.
@@ -334,47 +274,3 @@ pub struct Unheard(Duration);
 #[derive(Debug, thiserror::Error)]
 #[error("lost the lease: another controller may lead now")]
 pub struct LeaseLost;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seen(holder: &str, since: Instant) -> Seen {
-        let spec = LeaseSpec {
-            holder_identity: Some(holder.to_owned()),
-            lease_duration_seconds: Some(15),
-            ..LeaseSpec::default()
-        };
-        Seen {
-            lease: Lease {
-                spec: Some(spec),
-                ..Lease::default()
-            },
-            since,
-        }
-    }
-
-    #[test]
-    fn a_lease_is_taken_only_when_free_or_still_for_its_whole_duration() {
-        let (start, s) = (Instant::now(), Duration::from_secs);
-        assert_eq!(decide(None, "me", start, s(15)), Move::Create);
-        assert_eq!(
-            decide(Some(&seen("me", start)), "me", start + s(60), s(15)),
-            Move::Renew
-        );
-        assert_eq!(decide(Some(&seen("", start)), "me", start, s(15)), Move::Take);
-        assert_eq!(
-            decide(Some(&seen("you", start)), "me", start + s(14), s(15)),
-            Move::Wait
-        );
-        assert_eq!(
-            decide(Some(&seen("you", start)), "me", start + s(15), s(15)),
-            Move::Take
-        );
-        assert_eq!(
-            decide(Some(&seen("you", start)), "me", start + s(7), s(6)),
-            Move::Wait,
-            "their duration counts too"
-        );
-    }
-}

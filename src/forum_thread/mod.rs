@@ -23,6 +23,7 @@ pub mod metrics;
 mod notes;
 pub mod observe;
 pub mod policies;
+pub mod posts;
 mod prune;
 pub mod rules;
 mod running;

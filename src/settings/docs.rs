@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::named;
+use super::derived::named;
 use crate::kernel::address_rules::AddressRules;
 
 /// The part of the settings of `metawsm controller` that is about documents' servers.
