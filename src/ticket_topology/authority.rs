@@ -237,5 +237,4 @@ fn warnings(question: &Question<'_>, candidates: &[Candidate]) -> Vec<TopologyWa
 }
 
 #[cfg(test)]
-#[path = "tests/authority.rs"]
 mod tests;
