@@ -13,7 +13,9 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(1200);
 
 /// Bugs that a test switches on (`FAILPOINTS="sabotage.<name>=return"`), to show that the suites would find them.
 /// `tests/failpoints.rs` compares the list with the source, and that each is caught by a test.
-pub const SABOTAGES: [&str; 30] = [
+pub const SABOTAGES: [&str; 36] = [
+    "sabotage.archive.is_not_written",
+    "sabotage.archive.keeps_no_bodies",
     "sabotage.client.reads_authorities_once",
     "sabotage.data_dir.not_locked",
     "sabotage.drive.drops_what_is_not_recorded",
@@ -21,8 +23,12 @@ pub const SABOTAGES: [&str; 30] = [
     "sabotage.drive.trusts_the_database",
     "sabotage.drive.trusts_the_process_before",
     "sabotage.drive.waits_for_news",
+    "sabotage.forum.escalates_again",
+    "sabotage.forum.escalates_early",
+    "sabotage.forum.forgets_a_post",
     "sabotage.lease.never_lost",
     "sabotage.lease.stands_by_for_ever",
+    "sabotage.projections.moves_on_empty_handed",
     "sabotage.record.any_event_id",
     "sabotage.record.breaks_the_chain",
     "sabotage.record.double_sequence",

@@ -12,8 +12,9 @@ use tracing::{debug, info};
 
 use super::archiving::is_due;
 use super::crd::ForumThread;
+use super::prune::prune;
 use crate::controller::lease::Leadership;
-use crate::failpoint::fallible;
+use crate::failpoint::{fallible, sabotaged};
 use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
 use crate::ports::questions::{Archived, ForumKeeping};
@@ -63,9 +64,12 @@ impl Archivist<'_> {
             Failure::Retry(format!("failed to {what} thread '{namespace}/{name}': {error}"))
         };
         let found = api.get_opt(name).await.map_err(|error| told("read", &error))?;
-        let Some(thread) = found.filter(|thread| is_due(thread, self.keep, now)) else {
+        let Some(mut thread) = found.filter(|thread| is_due(thread, self.keep, now)) else {
             return Ok(false);
         };
+        if sabotaged("sabotage.archive.keeps_no_bodies") {
+            prune(&mut thread);
+        }
         let archived = Archived {
             uid: thread.uid().unwrap_or_default(),
             namespace: namespace.to_owned(),
@@ -77,8 +81,10 @@ impl Archivist<'_> {
             uid: thread.uid(),
             resource_version: thread.resource_version(),
         };
-        let kept = self.archive.archive(archived).await;
-        kept.map_err(|error| told("archive", &error))?;
+        if !sabotaged("sabotage.archive.is_not_written") {
+            let kept = self.archive.archive(archived).await;
+            kept.map_err(|error| told("archive", &error))?;
+        }
         fallible("forum_thread.after_archive")?;
         self.leadership.check()?;
         let params = DeleteParams {

@@ -27,6 +27,7 @@ pub mod posts;
 mod prune;
 pub mod rules;
 mod running;
+mod sabotage;
 pub mod sla;
 mod snapshot;
 mod state_since;
@@ -110,7 +111,7 @@ impl Kind for ThreadKind {
     }
 
     fn decide(observed: &observe::Observed, now: Moment) -> Plan<ForumThreadStatus, decide::Effect> {
-        decide::decide(observed, now)
+        sabotage::decided(observed, now)
     }
 
     async fn apply(&self, _object: &ForumThread, effect: &decide::Effect) -> Result<(), Failure> {

@@ -14,10 +14,10 @@ use tracing::{info, warn};
 
 use self::fold::{Unfoldable, concerns, fold};
 use self::metrics::ProjectionMetrics;
-use crate::failpoint::{Asked, fallible};
+use crate::failpoint::{Asked, fallible, sabotaged};
 use crate::ports::clock::Clock;
 use crate::ports::journal::JournalError;
-use crate::ports::projection::{Batch, Folded, Projections, ThreadRow};
+use crate::ports::projection::{Batch, Folded, ForumRows, Projections, ThreadRow};
 
 /// Events folded at once: enough to share a flush; with bodies of the largest size still below ten megabytes.
 pub const BATCH: u32 = 512;
@@ -89,7 +89,10 @@ impl Projector {
                 return Ok(total);
             }
             let count = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
-            let (folded, passed_over) = fold_batch(batch);
+            let (mut folded, passed_over) = fold_batch(batch);
+            if sabotaged("sabotage.projections.moves_on_empty_handed") {
+                folded.rows = ForumRows::default();
+            }
             for why in &passed_over {
                 warn!("{why}");
             }

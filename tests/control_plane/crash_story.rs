@@ -153,7 +153,7 @@ fn glob(folder: &std::path::Path, levels: usize) -> Vec<std::path::PathBuf> {
 }
 
 /// Nothing is on its way any more: the next part of the story begins on the same ground everywhere.
-async fn settled(stage: &Stage) {
+pub async fn settled(stage: &Stage) {
     let flaws = validator::flaws(&place(stage)).await;
     assert!(flaws.is_empty(), "in the middle of the story: {flaws:#?}");
 }
@@ -170,7 +170,7 @@ pub fn place(stage: &Stage) -> Place {
 }
 
 /// Redis loses what it held of this namespace.
-async fn forget_streams(stage: &Stage) {
+pub async fn forget_streams(stage: &Stage) {
     let mut connection = connected(&variable("METAWSM_TEST_REDIS_URL")).await;
     let pattern = format!("{}:*", stage.namespace());
     let keys: Vec<String> = redis::cmd("KEYS")

@@ -19,10 +19,10 @@ use crate::road::{Road, Script, script};
 /// Shorter than any hanging of the road, longer than any delay.
 const API_TIMEOUT: &str = "2s";
 /// What one step of the story may take over a bad road: kube's watches back off up to half a minute.
-const LONG: Duration = PATIENCE;
+pub const LONG: Duration = PATIENCE;
 /// So many times the writes of the clean road, and so many more: every write may be refused, lost or repeated now and
 /// then, and nothing may make a storm of it.
-const WRITES: (usize, usize) = (3, 20);
+pub const WRITES: (usize, usize) = (3, 20);
 
 /// Words of what may be told once more or less often.
 const PASSING: [&str; 9] = [
@@ -223,7 +223,7 @@ async fn travel(script: Script) -> (Outcome, usize) {
     (outcome, writes)
 }
 
-fn seeds() -> Vec<u64> {
+pub fn seeds() -> Vec<u64> {
     match std::env::var("METAWSM_TEST_SEED").ok().and_then(|s| s.parse().ok()) {
         Some(seed) => vec![seed],
         None if std::env::var_os("METAWSM_TEST_FULL").is_some() => (1..=5).collect(),

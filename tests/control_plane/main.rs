@@ -24,6 +24,10 @@ mod admit_thread_states;
 mod admit_thread_unattested;
 mod admit_topology;
 #[cfg(feature = "failpoints")]
+mod crash_forum;
+#[cfg(feature = "failpoints")]
+mod crash_judge;
+#[cfg(feature = "failpoints")]
 mod crash_keeper;
 #[cfg(feature = "failpoints")]
 mod crash_lost_database;
@@ -37,14 +41,17 @@ mod fault_credentials;
 mod fault_leader;
 mod fault_redis;
 mod fault_road;
+mod fault_road_forum;
 mod fault_schema;
 mod fault_sqlite;
+mod forum_life;
 #[path = "../remotes/server.rs"]
 #[expect(dead_code, reason = "other tests have its remotes misbehave")]
 mod git_server;
 mod harness;
 mod road;
 mod sabotage;
+mod sabotage_forum;
 #[cfg(feature = "failpoints")]
 mod sabotage_product;
 mod schemas;

@@ -9,14 +9,15 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use super::harness::cluster::variable;
 use super::harness::controller::Controller;
-use super::harness::forum::question;
+use super::harness::forum::{policy, question};
 use super::harness::manifests::{run, topology};
 use super::harness::stage::Stage;
 use super::validator::evidence::connected;
 use super::validator::{self, Evidence, Invariant, Place, judge};
 
-/// A small history at rest: two topologies, one of them deleted, and a suspended Run. The controller is gone.
-struct Rest {
+/// A small history at rest: two topologies, one of them deleted, a suspended Run, a question that was escalated, and one
+/// that was closed and archived. The controller is gone.
+pub struct Rest {
     stage: Stage,
     place: Place,
     folder: tempfile::TempDir,
@@ -24,9 +25,12 @@ struct Rest {
 }
 
 impl Rest {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let stage = Stage::new().await;
-        let mut controller = stage.controller("one").lead().await;
+        let settings = stage.controller("one").with("METAWSM_HOUSEKEEPING_INTERVAL", "1s");
+        let rules = "sla: {levels: [1s]}\nretention: {closedThreads: 1s}\n";
+        let file = policy(&settings.data, rules);
+        let mut controller = settings.with("METAWSM_POLICY", file).lead().await;
         let home = stage.repository("home");
         for (name, ticket) in [("a-1", "A-1"), ("b-2", "B-2")] {
             stage.create(&topology(name, ticket, ("home", &home.url()))).await;
@@ -44,9 +48,13 @@ impl Rest {
             .await;
         let asked = json!({"assignee": {"type": "Human", "name": "ada"}});
         stage.create(&question("asks", asked)).await;
+        let escalated = |o: &Value| o["status"]["sla"]["level"] == 1;
+        stage.until("ForumThread", "asks", "it is escalated", escalated).await;
+        stage.create(&question("done", json!({}))).await;
         stage
-            .until("ForumThread", "asks", "it is seen", |o| o["status"]["postCount"] == 1)
+            .patch("ForumThread", "done", json!({"spec": {"state": "Closed"}}))
             .await;
+        stage.until_gone("ForumThread", "done").await;
         stage.delete("TicketTopology", "b-2").await;
         stage.until_gone("TicketTopology", "b-2").await;
         let place = place(&stage, controller.database());
@@ -63,7 +71,7 @@ impl Rest {
     }
 
     /// What is found in a copy of the database that was changed so.
-    async fn after_statements(&self, statements: &str) -> Vec<Invariant> {
+    pub async fn after_statements(&self, statements: &str) -> Vec<Invariant> {
         let copy = self.folder.path().join(format!("{}.db", uuid::Uuid::new_v4()));
         std::fs::copy(&self.place.database, &copy).unwrap();
         let mut database = SqliteConnectOptions::new()
@@ -149,7 +157,7 @@ const END: &str = "type = 'Deleted' AND name = 'b-2'";
 async fn sabotage_of_the_database_is_found() {
     use Invariant as I;
     let rest = Rest::new().await;
-    let one_subject = "subject_uid = (SELECT uid FROM audit_log WHERE type = 'Deleted')";
+    let one_subject = format!("subject_uid = (SELECT uid FROM audit_log WHERE {END})");
     let cases = [
         (I::EventHasFact, format!("DELETE FROM audit_log WHERE {END}")),
         (

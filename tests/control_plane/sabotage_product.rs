@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use super::harness::forum::{policy, question};
 use super::harness::manifests::{run, topology};
 use super::harness::polling::first;
 use super::harness::stage::Stage;
@@ -15,7 +16,7 @@ use super::sabotage::{found, place};
 use super::validator::Invariant as I;
 
 /// What is switched on, and which invariant the validator must find broken.
-const BROKEN: [(&str, I); 14] = [
+const BROKEN: [(&str, I); 20] = [
     ("sabotage.record.without_facts=return", I::EventHasFact),
     ("sabotage.record.without_events=return", I::FactHasEvent),
     // Several events in one record: the first two tries to record fail.
@@ -37,6 +38,12 @@ const BROKEN: [(&str, I); 14] = [
     ),
     ("sabotage.record.empty_mirror=return", I::MirrorIsObject),
     ("relay.after_publish=return(error)", I::NothingUnsent),
+    ("sabotage.projections.moves_on_empty_handed=return", I::FoldedIsRebuilt),
+    ("sabotage.projections.moves_on_empty_handed=return", I::FoldedIsThread),
+    ("sabotage.forum.forgets_a_post=return", I::ThreadIsRecorded),
+    ("sabotage.forum.escalates_early=return", I::EscalatedOnce),
+    ("sabotage.forum.escalates_again=return", I::EscalatedOnce),
+    ("sabotage.archive.keeps_no_bodies=return", I::ArchiveIsWhole),
 ];
 
 /// A bug, the test that is there to find it, and words of how it says so.
@@ -50,7 +57,7 @@ const fn caught(sabotage: &'static str, test: &'static str, says: &'static str) 
     Caught { sabotage, test, says }
 }
 
-const FAULTS: [Caught; 18] = [
+const FAULTS: [Caught; 19] = [
     caught(
         "sabotage.sqlite.never_looks",
         "fault_sqlite::a_database_that_is_deleted_under_a_running_controller_ends_it_and_is_rebuilt_by_the_next",
@@ -100,6 +107,11 @@ const FAULTS: [Caught; 18] = [
         "sabotage.drive.waits_for_news",
         "fault_cluster::a_run_goes_on_though_the_watch_never_tells_of_our_own_writes",
         "one is ready",
+    ),
+    caught(
+        "sabotage.archive.is_not_written",
+        "story_forum_retention::a_closed_thread_is_archived_then_removed_also_when_killed_in_between",
+        "it was archived once",
     ),
     caught(
         "sabotage.sqlite.any_schema",
@@ -155,13 +167,22 @@ const PATIENCE: &str = "60";
 async fn is_found(failpoints: &str, broken: I) -> Option<String> {
     let stage = Stage::new().await;
     let settings = stage.controller("one").with("FAILPOINTS", failpoints);
-    let controller = settings.lead().await;
+    let rules = "sla: {levels: [5s]}\nretention: {closedThreads: 1s}\n";
+    let file = policy(&settings.data, rules);
+    let settings = settings.with("METAWSM_HOUSEKEEPING_INTERVAL", "1s");
+    let controller = settings.with("METAWSM_POLICY", file).lead().await;
     let home = stage.repository("home");
     let known = |o: &Value| !o["status"]["authority"].is_null();
     stage.create(&topology("a-1", "A-1", ("home", &home.url()))).await;
     stage.until("TicketTopology", "a-1", "it is seen", known).await;
     let without = json!({ "docSeedMode": "None" });
     stage.create(&run("one", &["A-1"], &[("home", &home)], without)).await;
+    for name in ["asks", "done"] {
+        stage.create(&question(name, json!({}))).await;
+    }
+    stage
+        .patch("ForumThread", "done", json!({"spec": {"state": "Closed"}}))
+        .await;
     let place = place(&stage, controller.database());
     let mut last = vec![];
     let seen = first(FOUND_WITHIN, async || {

@@ -43,6 +43,8 @@ pub struct Evidence {
     pub events: Vec<Event>,
     pub logs: Vec<Log>,
     pub mirrors: Vec<Mirror>,
+    /// Threads that were kept when they left the cluster.
+    pub archived: Vec<Archived>,
     /// Every row that was folded from events, as JSON; and the same after a rebuild in a copy of the database.
     pub folded: Vec<String>,
     pub rebuilt: Vec<String>,
@@ -126,6 +128,14 @@ pub struct Mirror {
     pub deleted_at: Option<String>,
 }
 
+/// A thread that was kept when it left the cluster.
+#[derive(Clone, Debug, FromRow)]
+pub struct Archived {
+    pub uid: String,
+    pub name: String,
+    pub object: String,
+}
+
 /// An entry of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -165,6 +175,7 @@ impl Evidence {
             objects: objects(place).await,
             logs: all(&mut database, "SELECT * FROM log").await,
             mirrors: all(&mut database, "SELECT * FROM mirror").await,
+            archived: all(&mut database, "SELECT * FROM forum_archive").await,
             unsent: sqlx::query_scalar("SELECT count(*) FROM outbox")
                 .fetch_one(&mut database)
                 .await

@@ -13,7 +13,7 @@ use metawsm::ticket_topology::TopologyKind;
 use serde_json::{Value, json};
 
 use super::evidence::{Evidence, Fact};
-use super::{folding, streams};
+use super::{folding, streams, threads};
 
 /// What may be broken; each has a sabotage test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +46,12 @@ pub enum Invariant {
     FoldedIsRebuilt,
     /// The read model shows each thread as it is.
     FoldedIsThread,
+    /// What a thread's spec says is in its history once and in order.
+    ThreadIsRecorded,
+    /// Each level of each state is escalated at most once, and none before its deadline.
+    EscalatedOnce,
+    /// What is archived is whole, and has left the cluster.
+    ArchiveIsWhole,
 }
 
 /// One thing that is wrong.
@@ -59,7 +65,7 @@ type Check = fn(&Evidence) -> Vec<String>;
 
 /// Everything that is wrong.
 pub fn judge(evidence: &Evidence) -> Vec<Flaw> {
-    let checks: [(Invariant, Check); 14] = [
+    let checks: [(Invariant, Check); 17] = [
         (Invariant::EventHasFact, event_has_fact),
         (Invariant::FactHasEvent, fact_has_event),
         (Invariant::SubjectOrder, subject_order),
@@ -74,6 +80,9 @@ pub fn judge(evidence: &Evidence) -> Vec<Flaw> {
         (Invariant::NothingUnsent, nothing_unsent),
         (Invariant::FoldedIsRebuilt, folding::folded_is_rebuilt),
         (Invariant::FoldedIsThread, folding::folded_is_thread),
+        (Invariant::ThreadIsRecorded, threads::thread_is_recorded),
+        (Invariant::EscalatedOnce, threads::escalated_once),
+        (Invariant::ArchiveIsWhole, threads::archive_is_whole),
     ];
     let flaws = |(broken, check): (Invariant, Check)| {
         let found = check(evidence).into_iter();

@@ -5,6 +5,7 @@ pub mod evidence;
 mod folding;
 pub mod invariants;
 mod streams;
+mod threads;
 
 use std::time::Duration;
 

@@ -106,7 +106,7 @@ fn sort_of(request: &Request) -> Sort {
         Sort::Write
     } else if query.contains("watch=") {
         Sort::Watch
-    } else if ["runs", "tickettopologies"]
+    } else if ["runs", "tickettopologies", "forumthreads"]
         .iter()
         .any(|p| request.uri().path().ends_with(p))
     {
