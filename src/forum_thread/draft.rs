@@ -200,6 +200,7 @@ fn no_clock() -> SlaStatus {
     SlaStatus {
         policy: SlaSnapshot::default(),
         deadline: None,
+        due: None,
         level: 0,
         escalation_count: 0,
         escalations: Vec::new(),

@@ -34,7 +34,7 @@ pub struct ForumThreadStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_on: Option<WaitingOn>,
 
-    /// The assignee as columns show it: of a service account only the last part.
+    /// The assignee as columns show it: of a service account only the last part, of a long name its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub assignee: Option<String>,
@@ -140,6 +140,10 @@ pub struct SlaStatus {
     /// When the next level falls due; absent where nothing comes any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Moment>,
+    /// The same as columns show it: month, day, hour and minute in UTC, like `11-21T08:00Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub due: Option<String>,
     /// The highest level that was escalated in this state; 0 before the first.
     #[serde(default)]
     pub level: i64,

@@ -20,7 +20,10 @@ pub fn describe(draft: &mut Draft<'_>, observed: &Observed, now: Moment) {
     let state = status.state.unwrap_or(thread.spec.state);
     let assignee = status.assigned_to.as_ref();
     status.waiting_on = Some(waiting_on(state, assignee, asked_by));
-    status.assignee = assignee.map(|a| a.name.rsplit(':').next().unwrap_or_default().to_owned());
+    status.assignee = assignee.map(|a| shown_name(&a.name));
+    if let Some(sla) = status.sla.as_mut() {
+        sla.due = sla.deadline.map(shown_time);
+    }
     let deleting = thread.metadata.deletion_timestamp.is_some();
     let ready = if deleting {
         Verdict::new(READY, false, "Deleting", "recording the end")
@@ -42,6 +45,26 @@ pub fn describe(draft: &mut Draft<'_>, observed: &Observed, now: Moment) {
     ];
     let generation = thread.metadata.generation.unwrap_or(0);
     draft.status.conditions = condition::settle(&draft.status.conditions, verdicts, generation, now);
+}
+
+/// How much of a name a column shows. With these 16 characters, and a deadline without year and seconds, a table has room
+/// for 43 characters of name and ticket in its 120.
+const SHOWN_NAME: usize = 16;
+
+fn shown_name(name: &str) -> String {
+    let last = name.rsplit(':').next().unwrap_or_default();
+    if last.chars().count() <= SHOWN_NAME {
+        return last.to_owned();
+    }
+    let beginning: String = last.chars().take(SHOWN_NAME - 1).collect();
+    format!("{beginning}…")
+}
+
+fn shown_time(at: Moment) -> String {
+    let text = at.to_string();
+    // 2026-11-21T08:00:00Z
+    text.get(5..16)
+        .map_or_else(|| text.clone(), |minute| format!("{minute}Z"))
 }
 
 fn within_sla(draft: &Draft<'_>, state: ThreadState) -> Verdict {
