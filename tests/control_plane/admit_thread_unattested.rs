@@ -213,3 +213,31 @@ async fn the_controller_attests_where_the_policy_is_as_shipped_and_where_it_may_
         "{weakened:?}"
     );
 }
+
+#[tokio::test]
+async fn policies_are_heeded_once_the_script_that_installs_them_returns() {
+    let Some(plane) = Plane::start().await else {
+        return;
+    };
+    plane.install_policies().await;
+    let cluster: Cluster = plane.stage().await.cluster.clone();
+    let account = Person::account(&cluster, "agent");
+    let agent = Person::of(plane.config().await, &cluster, &account, &["metawsm-forum-agent"]).await;
+    let question = thread("asked", json!({"state": "WaitingHuman"}));
+    let made = agent.create(&question).await.unwrap();
+    let author = json!({"type": "Agent", "name": account, "attested": true});
+    assert_eq!(made["spec"]["posts"][0]["author"], author, "it is filled in");
+    let closed = agent.patch("asked", to_state("Closed")).await;
+    let forged = json!({"metadata": {"annotations": {"metawsm.dev/speaks-for": "Human/ada"}}});
+    let forged = agent.merge("asked", forged).await;
+    let status = json!([{"apiGroups": ["metawsm.dev"], "resources": ["forumthreads/status"], "verbs": ["patch"]}]);
+    let writer = Person::with_rules(&cluster, "status-writer", status).await;
+    let written = writer
+        .on(plane.config().await)
+        .merge_status("asked", json!({"postCount": 7}))
+        .await;
+    for (by, said) in [("gate.forum", closed), ("authors.forum", forged), ("status", written)] {
+        let (_, words) = said.expect_err("it is refused at once");
+        assert!(words.contains(&format!("{by}.metawsm.dev")), "{words}");
+    }
+}

@@ -67,6 +67,13 @@ impl Person {
         }
     }
 
+    /// The same person at the cluster of that configuration.
+    pub fn on(mut self, mut config: Config) -> Self {
+        config.auth_info.impersonate = Some(self.name.clone());
+        self.client = Client::try_from(config).unwrap();
+        self
+    }
+
     /// What they ask the API server with.
     pub fn client(&self) -> Client {
         self.client.clone()

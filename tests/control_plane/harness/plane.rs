@@ -44,6 +44,12 @@ impl Plane {
         self.script("install-crds", &[&crds]).await;
     }
 
+    /// All policies and roles, as `make up` does it.
+    pub async fn install_policies(&self) {
+        let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+        self.script("install-policies", &[&manifests]).await;
+    }
+
     /// Who asked it for what.
     pub fn audit_log(&self) -> PathBuf {
         self.folder.path().join("audit.log")
