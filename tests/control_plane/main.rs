@@ -70,6 +70,7 @@ mod story_forbidden;
 mod story_forum;
 mod story_forum_clock;
 mod story_forum_many;
+mod story_forum_quiet;
 mod story_forum_retention;
 mod story_history_lost;
 mod story_home_without_url;
