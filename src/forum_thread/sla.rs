@@ -150,6 +150,25 @@ mod tests {
         assert_eq!(levels(entry, at(1_000_180)), [3]);
     }
 
+    #[test]
+    fn a_hundred_thousand_deadlines_of_one_second_fire_once_each_and_none_late() {
+        let ladder = ladder(&[1800], None);
+        let now = at(1_000_000);
+        for n in 0..100_000 {
+            let since = Moment::from_millis(now.as_millis() - 1_800_000 - n % 1000).unwrap();
+            let entry = Entry {
+                since,
+                ladder: &ladder,
+                fired: 0,
+            };
+            let due = entry.due(now);
+            assert!(due.len() == 1 && !due[0].late() && due[0].late_by < Duration::from_secs(1));
+            assert!(Entry { fired: 1, ..entry }.due(now).is_empty());
+            let before = Moment::from_millis(now.as_millis() - 1000).unwrap();
+            assert!(entry.due(before).is_empty());
+        }
+    }
+
     prop_compose! {
         fn some_ladder()(steps in prop::collection::vec(1u64..40, 0..10), every in prop::option::of(1u64..30)) -> Ladder {
             let rungs: Vec<u64> = steps.iter().scan(0, |sum, step| { *sum += step; Some(*sum) }).collect();

@@ -48,10 +48,4 @@ impl ProjectionMetrics {
         let age = lag.oldest.map_or(0, |at| now.since(at).as_secs());
         self.behind_seconds.set(i64::try_from(age).unwrap_or(i64::MAX));
     }
-
-    /// How many events it is behind.
-    #[cfg(test)]
-    pub fn behind(&self) -> i64 {
-        self.behind.get()
-    }
 }

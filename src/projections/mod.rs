@@ -76,16 +76,30 @@ impl Projector {
         }
     }
 
-    /// Folds until nothing is left; how many events.
+    /// Folds until nothing is left, and shows how far it is behind then, also where it did not come to the end; how many
+    /// events.
     ///
     /// # Errors
     /// The history cannot be read or written.
     pub async fn catch_up(&self) -> Result<u64, ProjectionError> {
+        let folded = self.fold_all().await;
+        match self.show_lag().await {
+            Ok(()) => folded,
+            // What kept it from folding keeps it from looking too.
+            Err(unseen) => folded.and(Err(unseen)),
+        }
+    }
+
+    async fn show_lag(&self) -> Result<(), ProjectionError> {
+        self.metrics.show(self.store.lag().await?, self.clock.now());
+        Ok(())
+    }
+
+    async fn fold_all(&self) -> Result<u64, ProjectionError> {
         let mut total = 0;
         loop {
             let batch = self.store.batch(BATCH).await?;
             if batch.last == batch.after {
-                self.metrics.show(self.store.lag().await?, self.clock.now());
                 return Ok(total);
             }
             let count = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
@@ -106,7 +120,7 @@ impl Projector {
             self.metrics.events.inc_by(count);
             let skipped = u64::try_from(passed_over.len()).unwrap_or(u64::MAX);
             self.metrics.passed_over.inc_by(skipped);
-            self.metrics.show(self.store.lag().await?, self.clock.now());
+            self.show_lag().await?;
         }
     }
 }

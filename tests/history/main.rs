@@ -4,6 +4,7 @@ mod commands;
 mod federating;
 mod forum_commands;
 mod forum_folding;
+mod forum_lag;
 mod forum_reading;
 mod forum_stage;
 mod mirroring;
