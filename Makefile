@@ -7,8 +7,8 @@ SHELL := bash
 
 PROFILE ?= dev
 WITH := tests/control-plane/with
-SCRIPTS := $(wildcard scripts/*) .ci/run $(filter-out %.yaml %/etcd %/kubernetes,$(wildcard tests/control-plane/*)) \
-           tests/chart/build
+SCRIPTS := $(wildcard scripts/*) .ci/run tests/chart/build \
+           $(filter-out %.yaml %.jq %.md %/etcd %/kubernetes %/dns %/stories,$(wildcard tests/control-plane/* tests/cluster/* tests/cluster/stories/*))
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
