@@ -3,15 +3,15 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build test test-crash soak lint generate demo up down kind-up kind-down bench clean
+.PHONY: help build test test-image test-cluster image image-archive test-crash soak lint generate demo up down kind-up kind-down bench clean
 
 PROFILE ?= dev
 WITH := tests/control-plane/with
 SCRIPTS := $(wildcard scripts/*) .ci/run tests/chart/build \
-           $(filter-out %.yaml %.jq %.md %/etcd %/kubernetes %/dns %/stories,$(wildcard tests/control-plane/* tests/cluster/* tests/cluster/stories/*))
+           $(filter-out %.yaml %.jq %.md %/etcd %/kubernetes %/dns %/stories,$(wildcard tests/control-plane/* tests/cluster/* tests/cluster/stories/* tests/image/*))
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the metawsm binary (PROFILE=release for the optimised one)
 	@tests/control-plane/ensure-tools cargo cc
@@ -22,6 +22,20 @@ test: ## run all tests, the same that CI runs, on a real API server and a real R
 	cargo test --locked --features failpoints --no-run
 	$(WITH) cargo test --locked --features failpoints
 	tests/watermill/run test
+	METAWSM_TEST_IMAGE=auto tests/image/run
+	METAWSM_TEST_CLUSTER=auto tests/cluster/run
+
+test-image: ## the image packed without a registry: two builds, one digest; what is in it (METAWSM_TEST_FULL=1: from the mirror twice)
+	tests/image/run
+
+test-cluster: ## the chart and the image on a real node with real Pods: stories, restarts, upgrade, leaving
+	tests/cluster/run
+
+image: ## build the image with docker, podman or buildah, with its SBOM, into target/image/ (DOCMGR_VERSION, RUST_IMAGE, …)
+	scripts/image
+
+image-archive: ## pack the image as an OCI archive without a registry and without any of them (Linux, Debian's packages)
+	scripts/image-archive target/image/metawsm.oci.tar
 
 CRASH := --features failpoints --test control_plane
 CRASH_PAIRS := $(if $(filter 1,$(METAWSM_TEST_FULL)),all,40)
@@ -43,6 +57,8 @@ lint: ## formatting, clippy without warnings, shell and Go checks, CRDs as gener
 	cargo clippy --all-targets --all-features --locked -- -D warnings
 	tests/watermill/run lint
 	shellcheck $(SCRIPTS)
+	@PATH=$$(tests/control-plane/ensure-tools path):$$PATH; unformatted=$$(gofmt -l tests/cluster/dns); \
+	  [ -z "$$unformatted" ] || { echo "not formatted with gofmt: $$unformatted"; exit 1; }
 	@fresh=$$(mktemp -d) && trap "rm -rf '$$fresh'" EXIT && echo "cargo run --locked -- crd --dir $$fresh" && \
 	  cargo run --locked -- crd --dir "$$fresh/crds" && scripts/generate-chart "$$fresh" && { diff -ru crds "$$fresh/crds" && \
 	  diff -ru charts/metawsm/files/crds "$$fresh/files/crds" && diff -ru charts/metawsm/files/roles "$$fresh/files/roles" && \
