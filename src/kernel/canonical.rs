@@ -1,45 +1,41 @@
 //! One byte form for a JSON value, so that a hash over it means something. Pure.
 
-use serde_json::Value;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// JSON without white space and with sorted keys, whatever order the map keeps.
-pub fn canonical_json(value: &Value) -> String {
-    let mut out = String::new();
-    write_value(value, &mut out);
-    out
+/// JSON without white space and with sorted keys, whatever order the map keeps. A struct is written in the order of its
+/// fields: those that are hashed so have them sorted, and a test that says so.
+pub fn canonical_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
-fn write_value(value: &Value, out: &mut String) {
-    match value {
-        Value::Object(map) => {
-            let mut keys: Vec<_> = map.keys().collect();
-            keys.sort();
-            write_list(out, ('{', '}'), keys, |key, out| {
-                out.push_str(&Value::from(key.as_str()).to_string());
-                out.push(':');
-                write_value(&map[key.as_str()], out);
-            });
+/// A value whose objects are written with their keys sorted, at every depth.
+pub struct Sorted<'a>(pub &'a Value);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(map) => SortedMap(map).serialize(to),
+            Value::Array(items) => to.collect_seq(items.iter().map(Sorted)),
+            leaf @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => leaf.serialize(to),
         }
-        Value::Array(items) => write_list(out, ('[', ']'), items, write_value),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => out.push_str(&value.to_string()),
     }
 }
 
-fn write_list<T>(
-    out: &mut String,
-    (open, close): (char, char),
-    items: impl IntoIterator<Item = T>,
-    write: impl Fn(T, &mut String),
-) {
-    out.push(open);
-    for (i, item) in items.into_iter().enumerate() {
-        if i > 0 {
-            out.push(',');
+/// The same of an object.
+pub struct SortedMap<'a>(pub &'a Map<String, Value>);
+
+impl Serialize for SortedMap<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut fields: Vec<_> = self.0.iter().collect();
+        fields.sort_unstable_by_key(|(key, _)| *key);
+        let mut map = to.serialize_map(Some(fields.len()))?;
+        for (key, value) in fields {
+            map.serialize_entry(key, &Sorted(value))?;
         }
-        write(item, out);
+        map.end()
     }
-    out.push(close);
 }
 
 /// `sha256:` and the hex digest.
@@ -55,6 +51,9 @@ mod tests {
     #[test]
     fn keys_are_sorted_at_every_depth() {
         let value = json!({"b": [1, {"z": null, "a": "\"x\""}], "a": true});
-        assert_eq!(canonical_json(&value), r#"{"a":true,"b":[1,{"a":"\"x\"","z":null}]}"#);
+        assert_eq!(
+            canonical_json(&Sorted(&value)),
+            r#"{"a":true,"b":[1,{"a":"\"x\"","z":null}]}"#
+        );
     }
 }

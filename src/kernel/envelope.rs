@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::canonical::{canonical_json, sha256};
+use super::canonical::{Sorted, canonical_json, sha256};
 use super::event::DomainEvent;
 use super::moment::Moment;
 
@@ -21,8 +21,47 @@ pub struct Envelope {
 
 /// A checksum over what the event says, without its number: it stays the same when the event is numbered again.
 pub fn content_hash(event: &DomainEvent) -> String {
-    let value = serde_json::to_value(event).unwrap_or_default();
-    sha256(canonical_json(&value))
+    sha256(canonical_json(&Hashed {
+        actor_attested: event.actor_attested,
+        actor_name: &event.actor_name,
+        actor_type: &event.actor_type,
+        agent_name: event.agent_name.as_deref(),
+        causation_id: event.causation_id.as_deref(),
+        correlation_id: &event.correlation_id,
+        data: Sorted(&event.data),
+        event_id: event.event_id,
+        event_type: &event.event_type,
+        event_version: event.event_version,
+        occurred_at: event.occurred_at,
+        run_id: event.run_id.as_deref(),
+        subject: &event.subject,
+        subject_seq: event.subject_seq,
+        subject_uid: &event.subject_uid,
+        thread_id: event.thread_id.as_deref(),
+        ticket: event.ticket.as_deref(),
+    }))
+}
+
+/// The fields of an event, sorted.
+#[derive(Serialize)]
+struct Hashed<'a> {
+    actor_attested: bool,
+    actor_name: &'a str,
+    actor_type: &'a str,
+    agent_name: Option<&'a str>,
+    causation_id: Option<&'a str>,
+    correlation_id: &'a str,
+    data: Sorted<'a>,
+    event_id: Uuid,
+    event_type: &'a str,
+    event_version: i32,
+    occurred_at: Moment,
+    run_id: Option<&'a str>,
+    subject: &'a str,
+    subject_seq: i64,
+    subject_uid: &'a str,
+    thread_id: Option<&'a str>,
+    ticket: Option<&'a str>,
 }
 
 #[cfg(test)]
@@ -31,7 +70,7 @@ mod tests {
     use crate::kernel::actor::Actor;
     use crate::kernel::journal::JournalEntry;
     use crate::kernel::subject::Subject;
-    use serde_json::{Map, json};
+    use serde_json::{Map, Value, json};
 
     #[test]
     fn an_envelope_is_one_flat_object_and_comes_back_the_same() {
@@ -63,5 +102,31 @@ mod tests {
         assert_eq!(value["event_type"], "run.phase.changed");
         assert_eq!(value["data"], json!({}));
         assert_eq!(serde_json::from_value::<Envelope>(value).unwrap(), envelope);
+    }
+
+    #[test]
+    fn the_checksum_is_over_the_json_of_the_event_with_sorted_keys() {
+        let subject = Subject {
+            kind: "Run".into(),
+            namespace: "a".into(),
+            name: "b".into(),
+            uid: "u".into(),
+        };
+        let Value::Object(facts) = json!({"z": 1, "a": {"y": [{"b": 1, "a": 2}], "x": null}}) else {
+            unreachable!()
+        };
+        let entry = JournalEntry {
+            seq: 1,
+            at: Moment::from_millis(1).unwrap(),
+            kind: "PhaseChanged".into(),
+            facts,
+            actor: Actor::system(),
+            cause: Some("Because".into()),
+            prev_hash: String::new(),
+        };
+        let mut event = DomainEvent::of(&subject, &entry, "run.phase.changed");
+        event.run_id = Some("a/b".into());
+        let whole = serde_json::to_value(&event).unwrap();
+        assert_eq!(content_hash(&event), sha256(canonical_json(&Sorted(&whole))));
     }
 }

@@ -3,10 +3,10 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::actor::Actor;
-use super::canonical::{canonical_json, sha256};
+use super::actor::{Actor, ActorType};
+use super::canonical::{SortedMap, canonical_json, sha256};
 use super::moment::Moment;
 
 /// How many entries a status carries (design, section 1): enough for a burst, little beside the object's size.
@@ -80,8 +80,58 @@ fn any_object(_: &mut SchemaGenerator) -> Schema {
 impl JournalEntry {
     /// The entry's link in its object's chain: a hash over the object's uid and all fields, the previous hash included.
     pub fn hash(&self, uid: &str) -> String {
-        sha256(canonical_json(&json!({ "uid": uid, "entry": self })))
+        let JournalEntry {
+            seq,
+            at,
+            kind,
+            facts,
+            actor,
+            cause,
+            prev_hash,
+        } = self;
+        let entry = HashedEntry {
+            actor: HashedActor {
+                name: &actor.name,
+                kind: actor.kind,
+            },
+            at: *at,
+            cause: cause.as_deref(),
+            facts: (!facts.is_empty()).then_some(SortedMap(facts)),
+            prev_hash,
+            seq: *seq,
+            kind,
+        };
+        sha256(canonical_json(&Hashed { entry, uid }))
     }
+}
+
+/// What the hash of an entry is over: its JSON beside the uid, all keys sorted.
+#[derive(Serialize)]
+struct Hashed<'a> {
+    entry: HashedEntry<'a>,
+    uid: &'a str,
+}
+
+#[derive(Serialize)]
+struct HashedEntry<'a> {
+    actor: HashedActor<'a>,
+    at: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<SortedMap<'a>>,
+    #[serde(rename = "prevHash")]
+    prev_hash: &'a str,
+    seq: i64,
+    #[serde(rename = "type")]
+    kind: &'a str,
+}
+
+#[derive(Serialize)]
+struct HashedActor<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: ActorType,
 }
 
 /// Adds transitions to a ring of entries.
@@ -178,7 +228,9 @@ pub fn chain_holds(uid: &str, entries: &[JournalEntry]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::canonical::Sorted;
     use super::*;
+    use serde_json::json;
 
     fn transition(facts: Value) -> Transition {
         let Value::Object(facts) = facts else {
@@ -225,6 +277,25 @@ mod tests {
         let mut entries = journal.into_entries();
         entries[1].facts.insert("i".into(), json!(7));
         assert!(!chain_holds("u", &entries));
+    }
+
+    #[test]
+    fn an_entry_is_hashed_as_its_json_with_sorted_keys() {
+        let nested = json!({"z": [1, {"b": "\"", "a": null}], "a": {"y": 1.5, "x": "é\u{1}"}});
+        for (facts, cause) in [(nested, Some("Seeded".to_owned())), (json!({}), None)] {
+            let mut journal = Journal::new("u", &[], 0);
+            journal.append(
+                moment(1500),
+                vec![Transition {
+                    cause,
+                    ..transition(facts)
+                }],
+            );
+            for entry in journal.into_entries() {
+                let whole = json!({"uid": "u", "entry": entry});
+                assert_eq!(entry.hash("u"), sha256(canonical_json(&Sorted(&whole))));
+            }
+        }
     }
 
     #[test]
