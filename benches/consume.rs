@@ -74,7 +74,7 @@ async fn fill(sink: &RedisSink, count: usize) {
     let history = records::history_of(scratch.path(), count).await;
     let mut end = None;
     loop {
-        let rows = history.pending(PAGE).await.unwrap();
+        let rows = history.pending(None, PAGE).await.unwrap();
         let Some(last) = rows.last().map(|row| row.position) else {
             break;
         };

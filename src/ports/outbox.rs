@@ -69,8 +69,8 @@ pub trait Outbox: Send + Sync {
     /// numbered again in the new one, in their old order.
     async fn begin_log(&self, after_ms: i64) -> Result<LogIdentity, JournalError>;
 
-    /// The oldest unsent events, in order of position.
-    async fn pending(&self, limit: u32) -> Result<Vec<OutboxRow>, JournalError>;
+    /// The oldest unsent events after `after` (`None`: from the first one), in order of position.
+    async fn pending(&self, after: Option<StreamPosition>, limit: u32) -> Result<Vec<OutboxRow>, JournalError>;
 
     /// Takes everything up to and including `last` out of the outbox.
     async fn mark_sent(&self, last: StreamPosition) -> Result<(), JournalError>;

@@ -159,24 +159,48 @@ impl Relay {
         Ok(log)
     }
 
+    /// Sends until nothing is left. While one batch is on its way the next one is read and the one before is marked, so
+    /// that neither Redis nor the database waits for the other. Marked is only what was acknowledged.
     async fn send_pending(&self, end: &mut Option<StreamPosition>) -> Result<Published, RelayError> {
-        loop {
-            let rows = self.outbox.pending(BATCH).await?;
-            let Some(last) = rows.last().map(|row: &OutboxRow| row.position) else {
-                return Ok(Published::All);
-            };
-            if self.sink.publish(*end, &rows).await? == Published::Moved {
+        let mut batch = self.outbox.pending(None, BATCH).await?;
+        let (mut read, mut acknowledged) = (None, Vec::new());
+        while !batch.is_empty() || !acknowledged.is_empty() {
+            read = last_of(&batch).or(read);
+            let (published, marked, next) = tokio::join!(
+                self.publish(*end, &batch),
+                self.mark(&acknowledged),
+                self.outbox.pending(read, BATCH),
+            );
+            marked?;
+            if published? == Published::Moved {
                 return Ok(Published::Moved);
             }
-            *end = (*end).max(Some(last));
-            fallible("relay.after_publish")?;
-            self.outbox.mark_sent(last).await?;
-            fallible("relay.after_mark")?;
-            self.status.send_modify(|status| status.sent(&rows));
-            if self.status.borrow().unsent == 0 {
-                self.look().await?;
-            }
+            *end = (*end).max(last_of(&batch));
+            acknowledged = std::mem::replace(&mut batch, next?);
         }
+        Ok(Published::All)
+    }
+
+    async fn publish(&self, end: Option<StreamPosition>, rows: &[OutboxRow]) -> Result<Published, RelayError> {
+        if rows.is_empty() {
+            return Ok(Published::All);
+        }
+        let published = self.sink.publish(end, rows).await?;
+        if published == Published::All {
+            fallible("relay.after_publish")?;
+        }
+        Ok(published)
+    }
+
+    async fn mark(&self, sent: &[OutboxRow]) -> Result<(), RelayError> {
+        let Some(last) = last_of(sent) else { return Ok(()) };
+        self.outbox.mark_sent(last).await?;
+        fallible("relay.after_mark")?;
+        self.status.send_modify(|status| status.sent(sent));
+        if self.status.borrow().unsent == 0 {
+            self.look().await?;
+        }
+        Ok(())
     }
 
     fn failed(&self, error: &RelayError, failures: u32) {
@@ -187,4 +211,8 @@ impl Relay {
             tracing::debug!("{error}");
         }
     }
+}
+
+fn last_of(rows: &[OutboxRow]) -> Option<StreamPosition> {
+    rows.last().map(|row| row.position)
 }

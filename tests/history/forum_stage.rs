@@ -173,14 +173,14 @@ pub fn projector(history: &Arc<History>) -> Projector {
 
 /// Tells the database that everything that is pending was sent.
 pub async fn all_sent(history: &History) {
-    let pending = history.pending(10_000).await.unwrap();
+    let pending = history.pending(None, 10_000).await.unwrap();
     let last = pending.last().expect("something is pending").position;
     history.mark_sent(last).await.unwrap();
 }
 
 /// Everything recorded, as a stream would still have it.
 pub async fn window(history: &History) -> Vec<WindowEvent> {
-    let rows = history.pending(10_000).await.unwrap();
+    let rows = history.pending(None, 10_000).await.unwrap();
     let event = |row: OutboxRow| WindowEvent {
         position: row.position,
         envelope: row.envelope,

@@ -13,4 +13,5 @@ mod recovering;
 mod redis_server;
 mod relaying;
 mod stage;
+mod relaying_backlog;
 mod verifying;

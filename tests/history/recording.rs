@@ -71,7 +71,7 @@ async fn a_thousand_records_at_once_are_numbered_without_gaps() {
     assert_eq!((count, first, last), (2000, 1, 2000));
     let log = history.log_state().await.unwrap();
     assert_eq!((log.last_sequence, log.unsent), (2000, 2000));
-    let rows = history.pending(5000).await.unwrap();
+    let rows = history.pending(None, 5000).await.unwrap();
     assert!(
         rows.iter()
             .zip(1..)

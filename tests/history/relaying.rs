@@ -47,7 +47,7 @@ impl Running {
         .await;
     }
 
-    async fn until(&self, what: &str, holds: impl Fn(&RelayStatus) -> bool) {
+    pub async fn until(&self, what: &str, holds: impl Fn(&RelayStatus) -> bool) {
         eventually(what, || async { holds(&self.status.borrow()).then_some(()) }).await;
     }
 }

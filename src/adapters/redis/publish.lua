@@ -15,15 +15,14 @@ end
 if last ~= ARGV[1] then return 0 end
 
 local function add(key, most, from)
-  local command = { 'XADD', key }
-  if most ~= '0' then
-    command = { 'XADD', key, 'MAXLEN', '~', most }
+  local id, uuid, metadata, payload = ARGV[from], ARGV[from + 1], ARGV[from + 2], ARGV[from + 3]
+  local reply
+  if most == '0' then
+    reply = redis.pcall('XADD', key, id, '_watermill_message_uuid', uuid, 'metadata', metadata, 'payload', payload)
+  else
+    reply = redis.pcall('XADD', key, 'MAXLEN', '~', most, id,
+                        '_watermill_message_uuid', uuid, 'metadata', metadata, 'payload', payload)
   end
-  for _, word in ipairs({ ARGV[from], '_watermill_message_uuid', ARGV[from + 1],
-                          'metadata', ARGV[from + 2], 'payload', ARGV[from + 3] }) do
-    command[#command + 1] = word
-  end
-  local reply = redis.pcall(unpack(command))
   if type(reply) == 'table' and reply.err and not string.find(reply.err, 'equal or smaller', 1, true) then
     return reply
   end

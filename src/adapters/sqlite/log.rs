@@ -37,7 +37,13 @@ UPDATE log SET last_sequence = coalesce((SELECT max(sequence) FROM events e WHER
 
 const PENDING: &str = "
 SELECT o.epoch_ms, e.* FROM outbox o JOIN events e ON e.position = o.position
-ORDER BY o.epoch_ms, o.sequence LIMIT ?1";
+WHERE (o.epoch_ms, o.sequence) > (?1, ?2) ORDER BY o.epoch_ms, o.sequence LIMIT ?3";
+
+/// Before every position that there is.
+const BEFORE_ALL: StreamPosition = StreamPosition {
+    epoch_ms: i64::MIN,
+    sequence: 0,
+};
 
 const REWIND: &str = "
 INSERT OR IGNORE INTO outbox (epoch_ms, sequence, position)
@@ -120,10 +126,7 @@ pub async fn mark_sent(connection: &mut SqliteConnection, last: StreamPosition) 
 /// # Errors
 /// Whatever the database says.
 pub async fn rewind(connection: &mut SqliteConnection, after: Option<StreamPosition>) -> Result<i64, sqlx::Error> {
-    let after = after.unwrap_or(StreamPosition {
-        epoch_ms: i64::MIN,
-        sequence: 0,
-    });
+    let after = after.unwrap_or(BEFORE_ALL);
     sqlx::query(REWIND)
         .bind(after.epoch_ms)
         .bind(after.sequence)
@@ -134,12 +137,22 @@ pub async fn rewind(connection: &mut SqliteConnection, after: Option<StreamPosit
         .await
 }
 
-/// The oldest unsent events.
+/// The oldest unsent events after `after`.
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn pending(pool: &SqlitePool, limit: u32) -> Result<Vec<EventRow>, sqlx::Error> {
-    sqlx::query_as(PENDING).bind(limit).fetch_all(pool).await
+pub async fn pending(
+    pool: &SqlitePool,
+    after: Option<StreamPosition>,
+    limit: u32,
+) -> Result<Vec<EventRow>, sqlx::Error> {
+    let after = after.unwrap_or(BEFORE_ALL);
+    sqlx::query_as(PENDING)
+        .bind(after.epoch_ms)
+        .bind(after.sequence)
+        .bind(limit)
+        .fetch_all(pool)
+        .await
 }
 
 /// How far the current log has come, seen at one moment.

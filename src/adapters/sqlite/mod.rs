@@ -162,8 +162,8 @@ impl Outbox for History {
         self.change(|answer| Change::BeginLog(after_ms, answer)).await
     }
 
-    async fn pending(&self, limit: u32) -> Result<Vec<OutboxRow>, JournalError> {
-        let rows = log::pending(&self.readers.pool, limit)
+    async fn pending(&self, after: Option<StreamPosition>, limit: u32) -> Result<Vec<OutboxRow>, JournalError> {
+        let rows = log::pending(&self.readers.pool, after, limit)
             .await
             .map_err(|error| words(&error))?;
         rows.into_iter()
