@@ -10,6 +10,7 @@ mod federated;
 mod identity;
 mod log;
 mod open;
+mod prepared;
 mod projection;
 mod projection_rows;
 mod question_filter;
@@ -35,6 +36,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use self::change::Change;
 use self::failure::words;
 use self::identity::FileIdentity;
+use self::prepared::Prepared;
 use self::writer::{Answer, Command, Writer};
 use crate::kernel::journal::JournalEntry;
 use crate::ports::clock::Clock;
@@ -135,7 +137,8 @@ impl Journal for History {
     async fn record(&self, record: Record) -> Result<Recorded, JournalError> {
         #[cfg(feature = "failpoints")]
         let record = sabotage::spoiled(record);
-        self.ask(|answer| Command::Record(Box::new(record), answer)).await
+        let prepared = Box::new(Prepared::of(record)?);
+        self.ask(|answer| Command::Record(prepared, answer)).await
     }
 
     async fn holds(&self, uid: &str, entry: &JournalEntry) -> Result<bool, JournalError> {

@@ -1,28 +1,23 @@
 //! Writes a group of records in the transaction it is given: audit rows, events with their numbers, outbox, mirror.
 //! May not begin or end a transaction: who groups decides that.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use serde_json::{Value, json};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::log::current_log;
+use super::prepared::{EntryRow, EventRow, MirrorRow, Prepared};
 use crate::failpoint::sabotaged;
-use crate::kernel::envelope::content_hash;
-use crate::kernel::event::DomainEvent;
-use crate::kernel::journal::JournalEntry;
 use crate::kernel::moment::Moment;
 use crate::kernel::subject::Subject;
-use crate::ports::journal::{JournalError, Mirror, Record, Recorded};
+use crate::ports::journal::Recorded;
 
 const INSERT_AUDIT: &str = "
 INSERT INTO audit_log (kind, namespace, name, uid, seq, at, type, facts, actor_type, actor_name, cause,
                        prev_hash, hash, recorded_at) ";
 
-const SELECT_FORKED: &str = "
-SELECT DISTINCT a.uid, a.seq
-FROM json_each(?1) j
-JOIN audit_log a ON a.uid = j.value ->> 0 AND a.seq = j.value ->> 1 AND a.hash <> j.value ->> 2";
+const SELECT_ENTRIES: &str = "
+SELECT a.uid, a.seq, a.hash
+FROM json_each(?1) j JOIN audit_log a ON a.uid = j.value ->> 0 AND a.seq = j.value ->> 1";
 
 const SELECT_KNOWN: &str = "
 SELECT e.subject_uid, e.subject_seq
@@ -37,6 +32,12 @@ const INSERT_EVENTS: &str = "
 INSERT INTO events (log_id, sequence, event_id, event_type, event_version, occurred_at, thread_id, run_id, ticket,
                     agent_name, actor_type, actor_name, actor_attested, correlation_id, causation_id, subject,
                     subject_uid, subject_seq, data, content_hash, recorded_at, source) ";
+
+/// Numbers of the current log for so many events; the last one that was given out.
+const TAKE_NUMBERS: &str = "
+UPDATE log SET last_sequence = last_sequence + ?1
+WHERE log_id = (SELECT log_id FROM log WHERE origin = 'live' ORDER BY epoch_ms DESC LIMIT 1)
+RETURNING log_id, epoch_ms, last_sequence";
 
 const INSERT_OUTBOX: &str = "
 INSERT INTO outbox (epoch_ms, sequence, position)
@@ -57,33 +58,15 @@ ON CONFLICT (uid) DO UPDATE SET
 WHERE (length(excluded.resource_version), excluded.resource_version)
    >= (length(mirror.resource_version), mirror.resource_version)";
 
-/// Rows of one insert. Few sizes make few statements, so each is prepared once and found again; the largest is a full
-/// group of records with one row each.
-const SIZES: [usize; 3] = [64, 8, 1];
+/// Rows of one insert. Few sizes make few statements, so each is prepared once and found again; halves make few pieces of
+/// any number of rows, each of which is a way to the database's thread and back. The largest is a full group of records
+/// with one row each.
+const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// What became of a group: an answer for each record, and whether anything is to be sent.
 pub struct GroupOutcome {
     pub answers: Vec<Recorded>,
     pub appended: bool,
-}
-
-/// Whether the record makes sense in itself.
-///
-/// # Errors
-/// An event that no entry of the record backs.
-pub fn check(record: &Record) -> Result<(), JournalError> {
-    let backed = |uid: &str, seq: i64| uid == record.subject.uid && record.entries.iter().any(|e| e.seq == seq);
-    match record
-        .events
-        .iter()
-        .find(|event| !backed(&event.subject_uid, event.subject_seq))
-    {
-        None => Ok(()),
-        Some(event) => Err(JournalError(format!(
-            "event '{}' ({}, {}) of '{}' has no journal entry",
-            event.event_type, event.subject_uid, event.subject_seq, record.subject
-        ))),
-    }
 }
 
 /// Writes the group. Known entries and events are left as they are.
@@ -92,7 +75,7 @@ pub fn check(record: &Record) -> Result<(), JournalError> {
 /// Whatever the database says; the caller rolls back.
 pub async fn write_group(
     connection: &mut SqliteConnection,
-    records: &[&Record],
+    records: &[&Prepared],
     now: Moment,
 ) -> Result<GroupOutcome, sqlx::Error> {
     let answers = if sabotaged("sabotage.record.without_facts") {
@@ -109,112 +92,142 @@ pub async fn write_group(
     Ok(GroupOutcome { answers, appended })
 }
 
-/// An entry of a record, and what of it is written as text.
-struct AuditRow<'a> {
-    subject: &'a Subject,
-    entry: &'a JournalEntry,
-    hash: String,
-}
+/// The hashes that are recorded of a journal number: several where there are several histories.
+type Hashes = HashMap<(String, i64), Vec<String>>;
 
 async fn write_audit(
     connection: &mut SqliteConnection,
-    records: &[&Record],
+    records: &[&Prepared],
     now: Moment,
 ) -> Result<Vec<Recorded>, sqlx::Error> {
-    let rows: Vec<AuditRow<'_>> = records.iter().flat_map(|record| audit_rows(record)).collect();
+    let rows: Vec<_> = records
+        .iter()
+        .flat_map(|r| r.entries.iter().map(|e| (&r.subject, e)))
+        .collect();
     if rows.is_empty() {
         return Ok(vec![Recorded::default(); records.len()]);
     }
-    let (mut fresh, recorded_at) = (HashSet::new(), now.to_string());
-    for rows in in_sizes(&rows) {
-        let mut insert = QueryBuilder::<Sqlite>::new(INSERT_AUDIT);
-        insert.push_values(rows, |mut row, AuditRow { subject, entry, hash }| {
-            row.push_bind(&subject.kind).push_bind(&subject.namespace);
-            row.push_bind(&subject.name).push_bind(&subject.uid);
-            row.push_bind(entry.seq).push_bind(entry.at.to_string());
-            row.push_bind(&entry.kind);
-            row.push_bind(serde_json::to_string(&entry.facts).unwrap_or_default());
-            row.push_bind(entry.actor.kind.as_str()).push_bind(&entry.actor.name);
-            row.push_bind(&entry.cause).push_bind(&entry.prev_hash);
-            row.push_bind(hash).push_bind(&recorded_at);
-        });
-        insert.push(" ON CONFLICT (uid, seq, hash) DO NOTHING RETURNING uid, seq, hash");
-        let inserted: Vec<(String, i64, String)> = insert.build_query_as().fetch_all(&mut *connection).await?;
-        fresh.extend(inserted);
-    }
-    let keys = rows.iter().map(|row| json!([row.subject.uid, row.entry.seq, row.hash]));
-    let forked: Vec<(String, i64)> = sqlx::query_as(SELECT_FORKED)
-        .bind(keys.collect::<Value>().to_string())
-        .fetch_all(&mut *connection)
-        .await?;
-    let forked: HashSet<_> = forked.into_iter().collect();
-    let mut rest = rows.as_slice();
+    let mut known = known_hashes(connection, &rows).await?;
+    let mut fresh = Vec::with_capacity(rows.len());
+    let is_fresh: Vec<bool> = rows
+        .iter()
+        .map(|(subject, row)| {
+            let hashes = known.entry((subject.uid.clone(), row.entry.seq)).or_default();
+            let is_fresh = !hashes.contains(&row.hash);
+            if is_fresh {
+                hashes.push(row.hash.clone());
+                fresh.push((*subject, *row));
+            }
+            is_fresh
+        })
+        .collect();
+    insert_audit(connection, &fresh, now).await?;
+    let mut rest = is_fresh.as_slice();
     let answers = records.iter().map(|record| {
         let (own, others) = rest.split_at(record.entries.len());
         rest = others;
-        answer(own, &mut fresh, &forked)
+        answer(record, own, &known)
     });
     Ok(answers.collect())
 }
 
-fn audit_rows(record: &Record) -> impl Iterator<Item = AuditRow<'_>> {
-    let subject = &record.subject;
-    record.entries.iter().map(move |entry| AuditRow {
-        subject,
-        entry,
-        hash: entry.hash(&subject.uid),
-    })
+async fn known_hashes(
+    connection: &mut SqliteConnection,
+    rows: &[(&Subject, &EntryRow)],
+) -> Result<Hashes, sqlx::Error> {
+    let keys: Vec<_> = rows
+        .iter()
+        .map(|(subject, row)| (&subject.uid, row.entry.seq))
+        .collect();
+    let found: Vec<(String, i64, String)> = sqlx::query_as(SELECT_ENTRIES)
+        .bind(as_json(&keys))
+        .fetch_all(connection)
+        .await?;
+    let mut known = Hashes::new();
+    for (uid, seq, hash) in found {
+        let hashes = known.entry((uid, seq)).or_default();
+        if !hashes.contains(&hash) {
+            hashes.push(hash);
+        }
+    }
+    Ok(known)
 }
 
-fn answer(
-    rows: &[AuditRow<'_>],
-    fresh: &mut HashSet<(String, i64, String)>,
-    forked: &HashSet<(String, i64)>,
-) -> Recorded {
-    let mut answer = Recorded::default();
-    for AuditRow { subject, entry, hash } in rows {
-        let (uid, seq) = (subject.uid.clone(), entry.seq);
-        if forked.contains(&(uid.clone(), seq)) {
-            answer.forked.push(seq);
-        }
-        answer.fresh += usize::from(fresh.remove(&(uid, seq, hash.clone())));
+async fn insert_audit(
+    connection: &mut SqliteConnection,
+    rows: &[(&Subject, &EntryRow)],
+    now: Moment,
+) -> Result<(), sqlx::Error> {
+    let recorded_at = now.to_string();
+    for rows in in_sizes(rows) {
+        let mut insert = QueryBuilder::<Sqlite>::new(INSERT_AUDIT);
+        insert.push_values(rows, |mut row, (subject, EntryRow { entry, hash, at, facts })| {
+            row.push_bind(&subject.kind).push_bind(&subject.namespace);
+            row.push_bind(&subject.name).push_bind(&subject.uid);
+            row.push_bind(entry.seq).push_bind(at).push_bind(&entry.kind);
+            row.push_bind(facts);
+            row.push_bind(entry.actor.kind.as_str()).push_bind(&entry.actor.name);
+            row.push_bind(&entry.cause).push_bind(&entry.prev_hash);
+            row.push_bind(hash).push_bind(&recorded_at);
+        });
+        insert.build().execute(&mut *connection).await?;
     }
-    answer
+    Ok(())
+}
+
+fn answer(record: &Prepared, is_fresh: &[bool], known: &Hashes) -> Recorded {
+    let several = |seq: i64| {
+        known
+            .get(&(record.subject.uid.clone(), seq))
+            .is_some_and(|h| h.len() > 1)
+    };
+    let seqs = record.entries.iter().map(|row| row.entry.seq);
+    Recorded {
+        fresh: is_fresh.iter().filter(|fresh| **fresh).count(),
+        forked: seqs.filter(|seq| several(*seq)).collect(),
+    }
+}
+
+fn as_json(keys: &[(&String, i64)]) -> String {
+    serde_json::to_string(keys).unwrap_or_default()
 }
 
 async fn write_events(
     connection: &mut SqliteConnection,
-    records: &[&Record],
+    records: &[&Prepared],
     now: Moment,
 ) -> Result<bool, sqlx::Error> {
     let events = records.iter().flat_map(|record| &record.events);
-    let mut events: Vec<&DomainEvent> = events.collect();
+    let mut events: Vec<&EventRow> = events.collect();
     if events.is_empty() {
         return Ok(false);
     }
-    let keys = events.iter().map(|event| json!([event.subject_uid, event.subject_seq]));
+    let keys: Vec<_> = events
+        .iter()
+        .map(|row| (&row.event.subject_uid, row.event.subject_seq))
+        .collect();
     let known: Vec<(String, i64)> = sqlx::query_as(SELECT_KNOWN)
-        .bind(keys.collect::<Value>().to_string())
+        .bind(as_json(&keys))
         .fetch_all(&mut *connection)
         .await?;
     let mut known: HashSet<_> = known.into_iter().collect();
-    events.retain(|event| known.insert((event.subject_uid.clone(), event.subject_seq)));
+    events.retain(|row| known.insert((row.event.subject_uid.clone(), row.event.subject_seq)));
     if events.is_empty() {
         return Ok(false);
     }
-    let log = current_log(connection).await?;
-    let numbered: Vec<_> = (log.last_sequence + 1..).zip(events).collect();
-    insert_events(connection, &log.log_id, &numbered, now).await?;
-    sqlx::query(INSERT_OUTBOX)
-        .bind(log.epoch_ms)
-        .bind(&log.log_id)
-        .bind(log.last_sequence)
-        .execute(&mut *connection)
+    let count =
+        i64::try_from(events.len()).unwrap_or(i64::MAX) + i64::from(sabotaged("sabotage.record.skips_a_number"));
+    let (log_id, epoch_ms, last): (String, i64, i64) = sqlx::query_as(TAKE_NUMBERS)
+        .bind(count)
+        .fetch_one(&mut *connection)
         .await?;
-    let skipped = i64::from(sabotaged("sabotage.record.skips_a_number"));
-    sqlx::query("UPDATE log SET last_sequence = last_sequence + ?2 WHERE log_id = ?1")
-        .bind(&log.log_id)
-        .bind(i64::try_from(numbered.len()).unwrap_or(i64::MAX) + skipped)
+    let before = last - count;
+    let numbered: Vec<_> = (before + 1..).zip(events).collect();
+    insert_events(connection, &log_id, &numbered, now).await?;
+    sqlx::query(INSERT_OUTBOX)
+        .bind(epoch_ms)
+        .bind(&log_id)
+        .bind(before)
         .execute(&mut *connection)
         .await?;
     Ok(true)
@@ -223,24 +236,24 @@ async fn write_events(
 async fn insert_events(
     connection: &mut SqliteConnection,
     log_id: &str,
-    numbered: &[(i64, &DomainEvent)],
+    numbered: &[(i64, &EventRow)],
     now: Moment,
 ) -> Result<(), sqlx::Error> {
     let recorded_at = now.to_string();
     for rows in in_sizes(numbered) {
         let mut insert = QueryBuilder::<Sqlite>::new(INSERT_EVENTS);
-        insert.push_values(rows, |mut row, (sequence, event)| {
+        insert.push_values(rows, |mut row, (sequence, texts)| {
+            let event = &texts.event;
             row.push_bind(log_id).push_bind(sequence);
-            row.push_bind(event.event_id.to_string()).push_bind(&event.event_type);
-            row.push_bind(event.event_version)
-                .push_bind(event.occurred_at.to_string());
+            row.push_bind(&texts.event_id).push_bind(&event.event_type);
+            row.push_bind(event.event_version).push_bind(&texts.occurred_at);
             row.push_bind(&event.thread_id).push_bind(&event.run_id);
             row.push_bind(&event.ticket).push_bind(&event.agent_name);
             row.push_bind(&event.actor_type).push_bind(&event.actor_name);
             row.push_bind(event.actor_attested).push_bind(&event.correlation_id);
             row.push_bind(&event.causation_id).push_bind(&event.subject);
             row.push_bind(&event.subject_uid).push_bind(event.subject_seq);
-            row.push_bind(event.data.to_string()).push_bind(content_hash(event));
+            row.push_bind(&texts.data).push_bind(&texts.content_hash);
             row.push_bind(&recorded_at).push_bind("live");
         });
         insert.build().execute(&mut *connection).await?;
@@ -250,7 +263,7 @@ async fn insert_events(
 
 async fn write_mirrors(
     connection: &mut SqliteConnection,
-    mirrors: &[(&Subject, &Mirror)],
+    mirrors: &[(&Subject, &MirrorRow)],
     now: Moment,
 ) -> Result<(), sqlx::Error> {
     let observed_at = now.to_string();
@@ -260,8 +273,8 @@ async fn write_mirrors(
             row.push_bind(&subject.uid).push_bind(&subject.kind);
             row.push_bind(&subject.namespace).push_bind(&subject.name);
             row.push_bind(&mirror.resource_version).push_bind(mirror.generation);
-            row.push_bind(&mirror.created_at).push_bind(mirror.spec.to_string());
-            row.push_bind(mirror.status.to_string()).push_bind(&observed_at);
+            row.push_bind(&mirror.created_at).push_bind(&mirror.spec);
+            row.push_bind(&mirror.status).push_bind(&observed_at);
             row.push_bind(mirror.deleted.then_some(&observed_at));
         });
         insert.push(OR_UPDATE);

@@ -8,10 +8,11 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::change::Change;
 use super::failure::{may_be_one_record, words};
-use super::record::{GroupOutcome, check, write_group};
+use super::prepared::Prepared;
+use super::record::{GroupOutcome, write_group};
 use crate::failpoint::{Asked, fallible};
 use crate::ports::clock::Clock;
-use crate::ports::journal::{JournalError, Record, Recorded};
+use crate::ports::journal::{JournalError, Recorded};
 
 /// The most records in one transaction: enough to share a flush, and few enough that even objects of the largest size
 /// that etcd takes fit into memory together.
@@ -26,7 +27,7 @@ pub type Answer<T> = oneshot::Sender<Result<T, JournalError>>;
 
 /// What may be asked of the writer.
 pub enum Command {
-    Record(Box<Record>, Answer<Recorded>),
+    Record(Box<Prepared>, Answer<Recorded>),
     Change(Change),
     /// Finishes what is queued, then ends.
     Close(Answer<()>),
@@ -41,7 +42,7 @@ pub struct Writer {
     pub recorded: Arc<Notify>,
 }
 
-type Waiting = (Box<Record>, Answer<Recorded>);
+type Waiting = (Box<Prepared>, Answer<Recorded>);
 
 impl Writer {
     /// Works until closed or until nobody can ask any more.
@@ -50,6 +51,7 @@ impl Writer {
         while let Some(first) = commands.recv().await {
             let mut group: Vec<Waiting> = Vec::new();
             let mut next = Some(first);
+            let mut asked = 0;
             while let Some(command) = next.take() {
                 match command {
                     Command::Record(record, answer) => group.push((record, answer)),
@@ -64,6 +66,12 @@ impl Writer {
                 }
                 if group.len() < GROUP {
                     next = commands.try_recv().ok();
+                    if next.is_none() && !group.is_empty() && asked < group.len() {
+                        // Who was answered a moment ago may be about to ask again: one turn for them.
+                        asked = group.len();
+                        tokio::task::yield_now().await;
+                        next = commands.try_recv().ok();
+                    }
                 }
             }
             self.record(group).await;
@@ -75,28 +83,21 @@ impl Writer {
     }
 
     async fn record(&self, group: Vec<Waiting>) {
-        let mut sound = Vec::with_capacity(group.len());
-        for (record, answer) in group {
-            match check(&record) {
-                Ok(()) => sound.push((record, answer)),
-                Err(error) => drop(answer.send(Err(error))),
-            }
-        }
-        if sound.is_empty() {
+        if group.is_empty() {
             return;
         }
-        let records: Vec<&Record> = sound.iter().map(|(record, _)| &**record).collect();
+        let records: Vec<&Prepared> = group.iter().map(|(record, _)| &**record).collect();
         match self.commit(&records).await {
             Ok(answers) => {
-                for ((_, answer), recorded) in sound.into_iter().zip(answers) {
+                for ((_, answer), recorded) in group.into_iter().zip(answers) {
                     let _ = answer.send(Ok(recorded));
                 }
             }
-            Err(error) if sound.len() > 1 && may_be_one_record(&error) => self.record_one_by_one(sound).await,
+            Err(error) if group.len() > 1 && may_be_one_record(&error) => self.record_one_by_one(group).await,
             Err(error) => {
                 let error = words(&error);
-                tracing::warn!(records = sound.len(), "{error}");
-                for (_, answer) in sound {
+                tracing::warn!(records = group.len(), "{error}");
+                for (_, answer) in group {
                     let _ = answer.send(Err(error.clone()));
                 }
             }
@@ -128,7 +129,7 @@ impl Writer {
         }
     }
 
-    async fn commit(&self, records: &[&Record]) -> Result<Vec<Recorded>, sqlx::Error> {
+    async fn commit(&self, records: &[&Prepared]) -> Result<Vec<Recorded>, sqlx::Error> {
         let mut transaction = self.begin().await?;
         let GroupOutcome { answers, appended } = write_group(&mut transaction, records, self.clock.now()).await?;
         fallible("sqlite.before_commit").map_err(asked)?;

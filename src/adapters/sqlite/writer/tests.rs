@@ -7,6 +7,7 @@ use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::JournalEntry;
 use crate::kernel::moment::Moment;
 use crate::kernel::subject::Subject;
+use crate::ports::journal::Record;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -55,7 +56,7 @@ impl Stage {
     async fn record(&self, name: &str) -> Result<Recorded, JournalError> {
         let (answer, answered) = oneshot::channel();
         self.commands
-            .send(Command::Record(Box::new(record(name)), answer))
+            .send(Command::Record(Box::new(Prepared::of(record(name)).unwrap()), answer))
             .await
             .unwrap();
         answered.await.unwrap()
