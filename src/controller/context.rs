@@ -10,6 +10,7 @@ use super::kind::Kind;
 use super::lease::Leadership;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::recall::Before;
 use super::report::Reporter;
 use crate::ports::clock::Clock;
 use crate::ports::journal::Journal;
@@ -31,6 +32,7 @@ pub struct Context<K: Kind> {
     pub kind: K,
     pub shared: Shared,
     pub memory: Memory,
+    pub before: Before,
 }
 
 impl<K: Kind> Context<K> {
@@ -40,6 +42,7 @@ impl<K: Kind> Context<K> {
             kind,
             shared,
             memory: Memory::default(),
+            before: Before::default(),
         }
     }
 

@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use super::context::Context;
 use super::kind::{CommonStatus, Kind, subject_of};
 use super::memory::version;
-use super::{finalizer, policy, status, whole};
+use super::{finalizer, policy, recall, status, whole};
 use crate::failpoint::{fallible, sabotaged};
 use crate::kernel::journal::Journal as Ring;
 use crate::kernel::outcome::Failure;
@@ -37,6 +37,7 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
         Ok(object) => object,
         Err(wait) => return Ok(wait),
     };
+    recall::recall(cx, &object).await;
     object = whole::read_where_needed(cx, object).await?;
     for _ in 0..TURNS {
         let recorded = record(cx, &object, false).await;

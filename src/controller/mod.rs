@@ -16,6 +16,7 @@ pub mod memory;
 pub mod metrics;
 pub mod policy;
 pub mod report;
+mod recall;
 pub mod rights;
 pub mod runner;
 pub mod schema;

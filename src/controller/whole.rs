@@ -17,7 +17,7 @@ pub async fn read_where_needed<K: Kind>(
     cx: &Context<K>,
     object: Arc<K::Resource>,
 ) -> Result<Arc<K::Resource>, Failure> {
-    if !K::is_pruned(&object) || (all_recorded(cx, &object).await && !K::has_news(&object)) {
+    if !K::is_pruned(&object) || (all_recorded(cx, &object) && !K::has_news(&object)) {
         return Ok(object);
     }
     let meta = object.meta();
@@ -32,19 +32,10 @@ pub async fn read_where_needed<K: Kind>(
         .ok_or_else(|| Failure::Quiet("the object is gone".to_owned()))
 }
 
-/// Whether the database has what the journal holds. After a restart it is asked, so that a cluster full of settled
-/// objects need not be read one by one.
-async fn all_recorded<K: Kind>(cx: &Context<K>, object: &K::Resource) -> bool {
+/// Whether the database has what the journal holds: recorded by this process, or recalled from an earlier one, so that a
+/// cluster full of settled objects need not be read one by one.
+fn all_recorded<K: Kind>(cx: &Context<K>, object: &K::Resource) -> bool {
     let uid = object.meta().uid.as_deref().unwrap_or_default();
-    let Some(last) = K::status(object).and_then(|s| s.journal().last()) else {
-        return true;
-    };
-    if cx.memory.of(uid).recorded >= last.seq {
-        return true;
-    }
-    let held = cx.shared.journal.holds(uid, last).await.unwrap_or(false);
-    if held {
-        cx.memory.change(uid, |m| m.recorded = m.recorded.max(last.seq));
-    }
-    held
+    let last = K::status(object).and_then(|s| s.journal().last());
+    last.is_none_or(|last| cx.memory.of(uid).recorded >= last.seq)
 }

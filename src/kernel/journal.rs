@@ -4,6 +4,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::actor::{Actor, ActorType};
 use super::canonical::{SortedMap, canonical_json, sha256};
@@ -226,6 +227,23 @@ pub fn chain_holds(uid: &str, entries: &[JournalEntry]) -> bool {
         .all(|w| w[1].seq == w[0].seq + 1 && w[1].prev_hash == w[0].hash(uid))
 }
 
+/// A hash over the hashes of entries in their order.
+pub fn digest_of_links<'a>(hashes: impl IntoIterator<Item = &'a str>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for hash in hashes {
+        digest.update(hash);
+    }
+    digest.finalize().into()
+}
+
+/// The same of a ring, whose entries say the hash of the one before: only the last one's is computed. It is equal to
+/// that of recorded entries only where each of the ring is recorded and none of another history.
+pub fn links(uid: &str, entries: &[JournalEntry]) -> [u8; 32] {
+    let last = entries.last().map(|last| last.hash(uid));
+    let before = entries.iter().skip(1).map(|entry| entry.prev_hash.as_str());
+    digest_of_links(before.chain(last.as_deref()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::canonical::Sorted;
@@ -296,6 +314,26 @@ mod tests {
                 assert_eq!(entry.hash("u"), sha256(canonical_json(&Sorted(&whole))));
             }
         }
+    }
+
+    #[test]
+    fn the_links_of_a_ring_are_those_of_its_entries_and_of_no_others() {
+        let mut journal = Journal::new("u", &[], 0);
+        journal.append(moment(1), (0..3).map(|i| transition(json!({ "i": i }))).collect());
+        let entries = journal.into_entries();
+        let hashes: Vec<_> = entries.iter().map(|entry| entry.hash("u")).collect();
+        let of = |hashes: &[String]| digest_of_links(hashes.iter().map(String::as_str));
+        assert_eq!(links("u", &entries), of(&hashes));
+        assert_ne!(links("u", &entries), of(&hashes[1..]), "one is missing");
+        assert_ne!(links("u", &entries), of(&hashes[..2]), "the last is missing");
+        assert_ne!(links("other", &entries), of(&hashes), "another object's");
+        let doubled = [
+            hashes[0].clone(),
+            hashes[0].clone(),
+            hashes[1].clone(),
+            hashes[2].clone(),
+        ];
+        assert_ne!(links("u", &entries), of(&doubled), "one more");
     }
 
     #[test]

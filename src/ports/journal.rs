@@ -1,7 +1,7 @@
 //! Where facts go before anything moves: one transaction for audit, event, outbox and mirror rows.
 //! No reconcile ever reads what was written here.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -44,6 +44,15 @@ pub struct Recorded {
     pub forked: Vec<i64>,
 }
 
+/// What is recorded of an object, in few bytes: there may be very many of them at a start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The version that the mirror shows.
+    pub resource_version: String,
+    /// [`digest_of_links`](crate::kernel::journal::digest_of_links) over the newest entries, as many as a ring takes.
+    pub links: [u8; 32],
+}
+
 /// An object that the mirror still holds as alive although the cluster no longer has it.
 #[derive(Clone, Debug)]
 pub struct Vanished {
@@ -64,9 +73,9 @@ pub trait Journal: Send + Sync {
     /// Records in one durable transaction, or not at all. Repeating it changes nothing.
     async fn record(&self, record: Record) -> Result<Recorded, JournalError>;
 
-    /// Whether this entry of the object's journal was recorded, and so everything before it. Only spares work after a
-    /// restart: what is recorded again changes nothing.
-    async fn holds(&self, uid: &str, entry: &JournalEntry) -> Result<bool, JournalError>;
+    /// What was recorded of every living object of `kind`, by uid. Only spares work after a restart: what is recorded
+    /// again changes nothing.
+    async fn held(&self, kind: &str) -> Result<HashMap<String, Held>, JournalError>;
 
     /// Objects of `kind` mirrored as alive whose uid is not among `alive`. An empty `namespaces` means all.
     async fn vanished(

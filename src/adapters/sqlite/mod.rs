@@ -38,10 +38,9 @@ use self::failure::words;
 use self::identity::FileIdentity;
 use self::prepared::Prepared;
 use self::writer::{Answer, Command, Writer};
-use crate::kernel::journal::JournalEntry;
 use crate::ports::clock::Clock;
 use crate::ports::federated::{FederatedChange, FederatedStore};
-use crate::ports::journal::{Journal, JournalError, Record, Recorded, Vanished};
+use crate::ports::journal::{Held, Journal, JournalError, Record, Recorded, Vanished};
 use crate::ports::outbox::{LogIdentity, LogState, Outbox, OutboxRow, StreamPosition, WindowEvent};
 use crate::ports::read_model::{AuditFilter, AuditLine, ReadModel, TicketCopy, TicketFilter, TicketLine, Verdict};
 
@@ -141,8 +140,8 @@ impl Journal for History {
         self.ask(|answer| Command::Record(prepared, answer)).await
     }
 
-    async fn holds(&self, uid: &str, entry: &JournalEntry) -> Result<bool, JournalError> {
-        read::holds(&self.readers.pool, uid, entry.seq, &entry.hash(uid)).await
+    async fn held(&self, kind: &str) -> Result<HashMap<String, Held>, JournalError> {
+        read::held(&self.readers.pool, kind).await
     }
 
     async fn vanished(

@@ -1,15 +1,16 @@
 //! Reads audit lines and the mirror. May not write.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use futures::TryStreamExt as _;
 use serde_json::Value;
 use sqlx::{FromRow, SqlitePool};
 
 use super::failure::words;
 use crate::kernel::actor::{Actor, ActorType};
-use crate::kernel::journal::JournalEntry;
+use crate::kernel::journal::{JournalEntry, RING, digest_of_links};
 use crate::kernel::subject::Subject;
-use crate::ports::journal::{JournalError, Mirror, Vanished};
+use crate::ports::journal::{Held, JournalError, Mirror, Vanished};
 use crate::ports::read_model::{AuditFilter, AuditLine};
 
 const AUDIT: &str = "
@@ -19,7 +20,13 @@ SELECT * FROM (
     ORDER BY position DESC LIMIT ?4)
 ORDER BY position";
 
-const HOLDS: &str = "SELECT EXISTS (SELECT 1 FROM audit_log WHERE uid = ?1 AND seq = ?2 AND hash = ?3)";
+/// Hashes of the newest entries, oldest first, several of one seq together; `?2` is the length of a ring.
+const HELD: &str = "
+SELECT m.uid, m.resource_version, group_concat(a.hash, '' ORDER BY a.seq, a.hash)
+FROM mirror m JOIN audit_log a ON a.uid = m.uid
+    AND a.seq > (SELECT max(newest.seq) FROM audit_log newest WHERE newest.uid = m.uid) - ?2
+WHERE m.kind = ?1 AND m.deleted_at IS NULL
+GROUP BY m.uid";
 
 const ALIVE_BUT_GONE: &str = "
 SELECT * FROM mirror
@@ -127,13 +134,27 @@ pub async fn audit(pool: &SqlitePool, filter: &AuditFilter) -> Result<Vec<AuditL
     Ok(rows.into_iter().map(AuditRow::into_line).collect())
 }
 
-/// Whether the audit log has this very entry.
+/// What is recorded of every object of a kind that is mirrored as alive.
 ///
 /// # Errors
 /// As the database says.
-pub async fn holds(pool: &SqlitePool, uid: &str, seq: i64, hash: &str) -> Result<bool, JournalError> {
-    let held = sqlx::query_scalar(HOLDS).bind(uid).bind(seq).bind(hash);
-    held.fetch_one(pool).await.map_err(|error| words(&error))
+pub async fn held(pool: &SqlitePool, kind: &str) -> Result<HashMap<String, Held>, JournalError> {
+    let mut rows = sqlx::query_as::<_, (String, String, String)>(HELD)
+        .bind(kind)
+        .bind(i64::try_from(RING).unwrap_or(i64::MAX))
+        .fetch(pool);
+    let mut held = HashMap::new();
+    while let Some((uid, resource_version, hashes)) = rows.try_next().await.map_err(|error| words(&error))? {
+        let links = digest_of_links([hashes.as_str()]);
+        held.insert(
+            uid,
+            Held {
+                resource_version,
+                links,
+            },
+        );
+    }
+    Ok(held)
 }
 
 /// Objects mirrored as alive that are not among `alive`.
