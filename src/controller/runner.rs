@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
 use kube::api::Api;
-use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::{Controller, WatchStreamExt as _, watcher};
@@ -20,13 +19,11 @@ use tracing::{debug, error, warn};
 use super::caches::Caches;
 use super::context::Context;
 use super::drive::drive;
+pub use super::guarded::Guarded;
 use super::kind::Kind;
 use super::metrics::{ControllerLabels, ReconcileLabels};
 use super::{policy, status, undecodable};
 use crate::kernel::outcome::Failure;
-
-/// The cache holds objects that may be unreadable, one by one.
-pub type Guarded<R> = DeserializeGuard<R>;
 
 /// Wakes objects that a watch of their own would not.
 pub type Pokes<R> = mpsc::UnboundedSender<ObjectRef<Guarded<R>>>;

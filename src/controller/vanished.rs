@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 
 use kube::ResourceExt as _;
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use tracing::{info, warn};
 
 use super::context::Context;
+use super::guarded::Guarded;
 use super::kind::Kind;
 use crate::failpoint::{Asked, fallible, sabotaged};
 use crate::kernel::journal::Journal as Ring;
@@ -16,11 +16,7 @@ use crate::kernel::subject::Subject;
 use crate::ports::journal::{JournalError, Mirror, Record, Vanished};
 
 /// Compares the mirror with the cache, which must be complete; whether that came to its end.
-pub async fn sweep<K: Kind>(
-    cx: &Context<K>,
-    store: &Store<DeserializeGuard<K::Resource>>,
-    namespace: Option<&str>,
-) -> bool {
+pub async fn sweep<K: Kind>(cx: &Context<K>, store: &Store<Guarded<K::Resource>>, namespace: Option<&str>) -> bool {
     let namespaces: Vec<_> = namespace.map(str::to_owned).into_iter().collect();
     let gone = match cx
         .shared
@@ -67,7 +63,7 @@ async fn is_there<K: Kind>(cx: &Context<K>, subject: &Subject) -> Result<bool, k
     Ok(found.is_some_and(|object| object.uid().as_deref() == Some(&subject.uid)))
 }
 
-fn uids<K: Kind>(store: &Store<DeserializeGuard<K::Resource>>) -> HashSet<String> {
+fn uids<K: Kind>(store: &Store<Guarded<K::Resource>>) -> HashSet<String> {
     store.state().iter().filter_map(|o| o.uid()).collect()
 }
 

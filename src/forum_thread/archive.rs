@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use kube::api::{Api, DeleteParams, Preconditions};
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt as _};
 use tracing::{debug, info};
@@ -14,6 +13,7 @@ use super::archiving::is_due;
 use super::crd::ForumThread;
 use super::prune::prune;
 use crate::controller::lease::Leadership;
+use crate::controller::runner::Guarded;
 use crate::failpoint::{fallible, sabotaged};
 use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
@@ -36,7 +36,7 @@ impl Archivist<'_> {
     ///
     /// # Errors
     /// The Lease is lost, the archive cannot be written, or the API server refuses: the rest waits for the next sweep.
-    pub async fn sweep(&self, threads: &Store<DeserializeGuard<ForumThread>>, now: Moment) -> Result<usize, Failure> {
+    pub async fn sweep(&self, threads: &Store<Guarded<ForumThread>>, now: Moment) -> Result<usize, Failure> {
         let mut due: Vec<_> = threads
             .state()
             .iter()

@@ -45,7 +45,7 @@ mod tests {
                      "posts": [{"id": "1", "kind": "Question", "body": "?"}]},
             "status": {"sla": {"policy": {}, "level": level}},
         });
-        Arc::new(kube::core::DeserializeGuard(Ok(serde_json::from_value(value).unwrap())))
+        Arc::new(Guarded(Ok(serde_json::from_value(value).unwrap())))
     }
 
     #[test]

@@ -1,0 +1,158 @@
+//! An object of a cache, which may be unreadable: then it stands in nobody's way. Reads it once as JSON, without what no
+//! cache keeps, then as what it is. May not touch what it read.
+//!
+//! kube's own `DeserializeGuard` does the same by way of a copy of the whole object, twice, managed fields included; of a
+//! settled object these are more than half.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::error_boundary::InvalidObject;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// The object, or what is known of it and why it cannot be read.
+#[derive(Clone, Debug)]
+pub struct Guarded<R>(pub Result<R, InvalidObject>);
+
+impl<'de, R: DeserializeOwned> Deserialize<'de> for Guarded<R> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let object = Lean {
+            below: Some("metadata"),
+        }
+        .deserialize(from)?;
+        let error = match R::deserialize(&object) {
+            Ok(read) => return Ok(Self(Ok(read))),
+            Err(error) => error.to_string(),
+        };
+        let metadata = ObjectMeta::deserialize(&object["metadata"]).map_err(D::Error::custom)?;
+        Ok(Self(Err(InvalidObject { error, metadata })))
+    }
+}
+
+/// Reads an object as JSON and skips its `metadata.managedFields`.
+struct Lean {
+    /// The field to go down into; none: we are there.
+    below: Option<&'static str>,
+}
+
+impl<'de> DeserializeSeed<'de> for Lean {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Lean {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut read = Map::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            match self.below {
+                Some(below) if name == below => {
+                    let value = fields.next_value_seed(Lean { below: None })?;
+                    read.insert(name, value);
+                }
+                None if name == "managedFields" => drop(fields.next_value::<IgnoredAny>()?),
+                Some(_) | None => drop(read.insert(name, fields.next_value()?)),
+            }
+        }
+        Ok(Value::Object(read))
+    }
+}
+
+impl<R: Resource> Resource for Guarded<R> {
+    type DynamicType = R::DynamicType;
+    type Scope = R::Scope;
+
+    fn kind(of: &R::DynamicType) -> Cow<'_, str> {
+        R::kind(of)
+    }
+
+    fn group(of: &R::DynamicType) -> Cow<'_, str> {
+        R::group(of)
+    }
+
+    fn version(of: &R::DynamicType) -> Cow<'_, str> {
+        R::version(of)
+    }
+
+    fn plural(of: &R::DynamicType) -> Cow<'_, str> {
+        R::plural(of)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        self.0.as_ref().map_or_else(|broken| &broken.metadata, R::meta)
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        self.0.as_mut().map_or_else(|broken| &mut broken.metadata, R::meta_mut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::Pod;
+    use kube::ResourceExt as _;
+    use kube::core::WatchEvent;
+    use serde_json::json;
+
+    fn pod(containers: &Value) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "one", "managedFields": [{"manager": "x", "fieldsV1": {"f:a": {}}}], "uid": "u"},
+            "spec": {"containers": containers},
+        })
+    }
+
+    #[test]
+    fn an_object_is_read_without_its_managed_fields() {
+        let text = pod(&json!([{"name": "a"}])).to_string();
+        let read: Guarded<Pod> = serde_json::from_str(&text).unwrap();
+        let pod = read.0.unwrap();
+        assert_eq!(
+            (pod.name_any().as_str(), pod.spec.unwrap().containers.len()),
+            ("one", 1)
+        );
+        assert_eq!(
+            (pod.metadata.uid.as_deref(), pod.metadata.managed_fields),
+            (Some("u"), None)
+        );
+    }
+
+    #[test]
+    fn an_unreadable_object_says_why_and_whose_it_is() {
+        let read: Guarded<Pod> = serde_json::from_value(pod(&json!("none"))).unwrap();
+        assert_eq!(read.name_any(), "one");
+        let broken = read.0.unwrap_err();
+        assert!(broken.error.contains("invalid type"), "{}", broken.error);
+    }
+
+    #[test]
+    fn a_watch_event_is_read_in_either_order_of_its_fields() {
+        let object = pod(&json!([{"name": "a"}]));
+        for text in [
+            format!(r#"{{"type":"ADDED","object":{object}}}"#),
+            format!(r#"{{"object":{object},"type":"ADDED"}}"#),
+        ] {
+            let event: WatchEvent<Guarded<Pod>> = serde_json::from_str(&text).unwrap();
+            assert!(matches!(event, WatchEvent::Added(Guarded(Ok(_)))), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_an_error() {
+        for text in ["[]", "1", r#"{"metadata": "none"}"#, r#"{"spec": {"containers": 1}}"#] {
+            assert!(serde_json::from_str::<Guarded<Pod>>(text).is_err(), "{text}");
+        }
+    }
+}
