@@ -3,11 +3,11 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build test test-image test-cluster image image-archive test-crash soak lint generate demo up down kind-up kind-down bench clean
+.PHONY: help build test test-chart test-image test-cluster image image-archive test-crash soak lint generate demo up down kind-up kind-down bench clean
 
 PROFILE ?= dev
 WITH := tests/control-plane/with
-SCRIPTS := $(wildcard scripts/*) .ci/run tests/chart/build \
+SCRIPTS := $(wildcard scripts/*) .ci/run tests/chart/build tests/chart/around \
            $(filter-out %.yaml %.jq %.md %/etcd %/kubernetes %/dns %/stories,$(wildcard tests/control-plane/* tests/cluster/* tests/cluster/stories/* tests/image/*))
 
 help: ## list these targets
@@ -20,7 +20,7 @@ build: ## build the metawsm binary (PROFILE=release for the optimised one)
 test: ## run all tests, the same that CI runs, on a real API server and a real Redis
 	@tests/control-plane/ensure-tools
 	cargo test --locked --features failpoints --no-run
-	$(WITH) cargo test --locked --features failpoints
+	$(WITH) tests/chart/around cargo test --locked --features failpoints
 	tests/watermill/run test
 	METAWSM_TEST_IMAGE=auto tests/image/run
 	METAWSM_TEST_CLUSTER=auto tests/cluster/run
@@ -36,6 +36,13 @@ image: ## build the image with docker, podman or buildah, with its SBOM, into ta
 
 image-archive: ## pack the image as an OCI archive without a registry and without any of them (Linux, Debian's packages)
 	scripts/image-archive target/image/metawsm.oci.tar
+
+CHART := cargo test --locked --features failpoints --test
+
+test-chart: ## the chart: lint, templates, refusals, dry runs; then the stories with exactly the rights that it gives
+	@tests/control-plane/ensure-tools
+	$(CHART) chart --test control_plane --no-run
+	$(WITH) tests/chart/around bash -euc '$(CHART) chart; $(CHART) control_plane story_'
 
 CRASH := --features failpoints --test control_plane
 CRASH_PAIRS := $(if $(filter 1,$(METAWSM_TEST_FULL)),all,40)

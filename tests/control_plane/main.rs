@@ -60,6 +60,8 @@ mod status_first_sight;
 mod status_settled;
 mod status_suspend;
 mod story_canonical;
+mod story_chart;
+mod story_chart_reads;
 mod story_deep_links;
 mod story_deletion;
 mod story_disk;

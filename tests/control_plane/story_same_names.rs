@@ -50,8 +50,8 @@ impl World {
         let (one, other) = (ours.namespace().to_owned(), theirs.namespace().to_owned());
         let mut settings = ours.controller("a");
         settings.namespace = String::new();
+        settings.cluster = plane.kubeconfig();
         let settings = settings
-            .with("KUBECONFIG", plane.kubeconfig())
             .with("METAWSM_LEASE_NAMESPACE", &one)
             .with("METAWSM_REDIS_PREFIX", format!("{one}:"))
             .with("METAWSM_GIT_ALLOWED_HOSTS", "127.0.0.1")

@@ -1,5 +1,13 @@
 {{- /* Everything that the controller is told. What the chart decides by itself comes first, then .Values.settings. */ -}}
 {{- define "metawsm.environment" -}}
+{{- if has "kube-system" .Values.secretNamespaces }}
+{{- fail "secretNamespaces: Secrets of kube-system are for nobody here" }}
+{{- end }}
+{{- range .Values.extraEnv }}
+{{- if hasPrefix "METAWSM_" .name }}
+{{- fail (printf "extraEnv: %s: what the controller reads is said in settings; agents on its own machine are not for clusters" .name) }}
+{{- end }}
+{{- end -}}
 - {name: METAWSM_DATA_DIR, value: /var/lib/metawsm/data}
 - {name: METAWSM_HTTP_LISTEN, value: "0.0.0.0:{{ .Values.service.port }}"}
 - {name: METAWSM_POLICY, value: /etc/metawsm/policy.yaml}

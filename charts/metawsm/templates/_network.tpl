@@ -1,6 +1,7 @@
 {{- define "metawsm.tcpPorts" -}}
-{{- range . }}
-- {protocol: TCP, port: {{ . }}}
+{{- range $index, $port := . }}
+{{- if $index }}{{ "\n" }}{{ end -}}
+- {protocol: TCP, port: {{ $port }}}
 {{- end }}
 {{- end -}}
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::cluster::variable;
+use super::account::Release;
 use super::leftovers;
 use super::polling::{PATIENCE, eventually, within};
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub log: PathBuf,
     pub local_roots: Vec<PathBuf>,
     pub redis_url: String,
+    /// The kubeconfig of the cluster that it works on.
+    pub cluster: PathBuf,
     /// More `METAWSM_*` variables; later ones win.
     pub more: Vec<(String, OsString)>,
 }
@@ -40,6 +42,7 @@ impl Settings {
     pub fn start(self) -> Controller {
         fs::create_dir_all(&self.data).unwrap();
         let mut controller = Controller {
+            kubeconfig: self.kubeconfig(),
             settings: self,
             process: None,
         };
@@ -54,7 +57,28 @@ impl Settings {
         controller
     }
 
-    fn command(&self) -> Command {
+    /// What was said last of one variable; empty where nothing was.
+    fn said(&self, name: &str) -> Option<String> {
+        let found = self.more.iter().rev().find(|(n, _)| n == name)?;
+        Some(found.1.to_string_lossy().into_owned())
+    }
+
+    /// Who it is in the cluster. A road that was laid for the story leads there as whoever laid it.
+    pub fn kubeconfig(&self) -> PathBuf {
+        if let Some(road) = self.said("KUBECONFIG") {
+            return road.into();
+        }
+        let lease_namespace = self.said("METAWSM_LEASE_NAMESPACE");
+        let release = Release {
+            namespace: lease_namespace.unwrap_or_else(|| self.namespace.clone()),
+            watch: self.namespace.clone(),
+            secrets: self.said("METAWSM_SECRET_NAMESPACES").unwrap_or_default(),
+            lease: self.said("METAWSM_LEASE_NAME").unwrap_or_default(),
+        };
+        release.kubeconfig(&self.cluster, &self.log.with_extension("kubeconfig"))
+    }
+
+    fn command(&self, kubeconfig: &Path) -> Command {
         // Benchmarks measure the binary that is released.
         let given = std::env::var_os("METAWSM_BENCH_BINARY").filter(|path| !path.is_empty());
         let mut command = Command::new(given.unwrap_or_else(|| env!("CARGO_BIN_EXE_metawsm").into()));
@@ -64,7 +88,7 @@ impl Settings {
         let roots: Vec<_> = self.local_roots.iter().map(|r| r.to_string_lossy()).collect();
         command
             .arg("controller")
-            .env("KUBECONFIG", variable("KUBECONFIG"))
+            .env("KUBECONFIG", kubeconfig)
             .env("METAWSM_NAMESPACE", &self.namespace)
             .env("METAWSM_LEASE_NAMESPACE", &self.namespace)
             .env("METAWSM_IDENTITY", &self.identity)
@@ -85,6 +109,7 @@ impl Settings {
 /// A controller; killed with all its steps when dropped.
 pub struct Controller {
     pub settings: Settings,
+    kubeconfig: PathBuf,
     process: Option<Child>,
 }
 
@@ -96,7 +121,7 @@ impl Controller {
             .append(true)
             .open(&self.settings.log)
             .unwrap();
-        let mut command = self.settings.command();
+        let mut command = self.settings.command(&self.kubeconfig);
         command
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -165,10 +190,23 @@ impl Controller {
 
     /// What an address answers: status and body. `None` while nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        self.get_with(path, "")
+    }
+
+    /// As [`Self::get`], by whom that token belongs to.
+    pub fn get_as(&self, path: &str, token: &str) -> Option<(u16, String)> {
+        self.get_with(path, &format!("Authorization: Bearer {token}\r\n"))
+    }
+
+    fn get_with(&self, path: &str, header: &str) -> Option<(u16, String)> {
         let address = fs::read_to_string(self.settings.data.join("http.addr")).ok()?;
         let mut stream = TcpStream::connect(address.trim()).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").ok()?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: test\r\n{header}Connection: close\r\n\r\n"
+        )
+        .ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let status = answer.split(' ').nth(1)?.parse().ok()?;

@@ -1,6 +1,7 @@
 //! The ground of every test: a namespace, repositories, the real binary, and ways to look at what came of it.
 //! Nothing in here judges; nothing waits for a guessed time.
 
+pub mod account;
 pub mod cluster;
 pub mod controller;
 pub mod docs_server;

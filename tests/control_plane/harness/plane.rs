@@ -128,5 +128,15 @@ impl Drop for Plane {
     fn drop(&mut self) {
         let stop = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane/stop");
         let _ = Command::new(stop).arg(self.folder.path()).output();
+        // What the chart's account asked for here is looked at together with the rest, after all stories.
+        if let Some(logs) = std::env::var_os("METAWSM_TEST_AUDIT_LOGS") {
+            let name = self.folder.path().file_name().unwrap_or_default();
+            if let Err(error) = std::fs::copy(self.audit_log(), Path::new(&logs).join(name)) {
+                eprintln!(
+                    "the audit log of {} is not looked at: {error}",
+                    self.folder.path().display()
+                );
+            }
+        }
     }
 }

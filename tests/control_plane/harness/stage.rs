@@ -78,6 +78,7 @@ impl Stage {
             log: self.folder.path().join(format!("{name}.log")),
             local_roots: vec![self.repositories()],
             redis_url: variable("METAWSM_TEST_REDIS_URL"),
+            cluster: variable("KUBECONFIG").into(),
             more: vec![],
         }
     }
