@@ -69,6 +69,7 @@ impl Settled {
             log: self.folder.join("controller.log"),
             local_roots: vec![std::env::temp_dir().canonicalize().unwrap()],
             redis_url: variable("METAWSM_TEST_REDIS_URL"),
+            cluster: variable("KUBECONFIG").into(),
             more: vec![],
         }
         .with("METAWSM_LOG", "info")
