@@ -140,7 +140,9 @@ pub async fn logged_in(client: &Client, cluster: &Path, namespace: &str, own: &P
     let token = made["status"]["token"].as_str().expect("a token");
     let text = std::fs::read_to_string(cluster).unwrap();
     let mut config: Value = serde_saphyr::from_str(&text).unwrap();
-    config["users"][0]["user"] = json!({ "token": token });
+    for user in config["users"].as_array_mut().into_iter().flatten() {
+        user["user"] = json!({ "token": token });
+    }
     std::fs::write(own, config.to_string()).unwrap();
 }
 
