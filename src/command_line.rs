@@ -10,7 +10,8 @@ use clap::{Parser, Subcommand};
 use crate::adapters::sqlite::{History, HistoryReader};
 use crate::adapters::system_clock::SystemClock;
 use crate::cli::commands::{
-    audit::AuditArgs, db::DbArgs, docs::DocsArgs, forum::ForumArgs, policy::PolicyArgs, ready::ReadyArgs,
+    audit::AuditArgs, db::Copy, db::DbArgs, docs::DocsArgs, forum::ForumArgs, policy::PolicyArgs, ready::ReadyArgs,
+    uninstall::UninstallArgs,
 };
 use crate::docs_server::command::{self as docs_server, DocsServerArgs};
 use crate::services::command::{ServerArgs, ServiceArgs, run_server, run_supervisor};
@@ -44,12 +45,16 @@ enum Command {
     Policy(PolicyArgs),
     /// Ask a controller whether it is ready
     Ready(ReadyArgs),
+    Uninstall(Box<UninstallArgs>),
     /// Write the CustomResourceDefinitions of this version
     Crd {
         /// Folder to write them into, a file each
         #[arg(long, default_value = "crds")]
         dir: PathBuf,
     },
+    /// Print the reference of all metrics; `make generate` writes docs/metrics.md from it
+    #[command(hide = true)]
+    MetricsReference,
     /// Do one step of a workspace; called by the controller
     #[command(hide = true)]
     Step(StepArgs),
@@ -75,6 +80,7 @@ impl Arguments {
         match self.command {
             Command::Controller(args) => in_runtime(app::controller(*args)).map(|()| ExitCode::SUCCESS),
             Command::Audit(audit) => in_runtime(async { audit.run(&history(audit.database()).await?).await }),
+            Command::Db(db) if db.copy().is_some() => in_runtime(run_copy(db)),
             Command::Db(db) if db.rebuilds() => in_runtime(async { db.rebuilt(app::rebuild(db.database()).await?) }),
             Command::Db(db) => in_runtime(async { db.run(&history(db.database()).await?).await }),
             Command::DocsServer(args) => docs_server::run(&args),
@@ -82,7 +88,12 @@ impl Arguments {
             Command::Forum(forum) => in_runtime(run_forum(forum)),
             Command::Policy(policy) => policy.run(),
             Command::Ready(ready) => ready.run(),
+            Command::Uninstall(uninstall) => in_runtime(uninstall.run()),
             Command::Crd { dir } => crds::write_to(&dir).map(|()| ExitCode::SUCCESS),
+            Command::MetricsReference => app::metrics_reference().map(|page| {
+                print!("{page}");
+                ExitCode::SUCCESS
+            }),
             Command::Step(step) => Ok(run_step(&step)),
             Command::Supervise(supervise) => Ok(run_supervise(&supervise)),
             Command::SuperviseDocs(service) => Ok(run_supervisor(&service)),
@@ -108,6 +119,19 @@ async fn run_forum(forum: ForumArgs) -> anyhow::Result<ExitCode> {
     let marked = forum.mark(&writer).await;
     writer.close().await?;
     marked
+}
+
+async fn run_copy(db: DbArgs) -> anyhow::Result<ExitCode> {
+    let copied = match db.copy() {
+        Some(Copy::Backup { database, to }) => app::backup(&database, &to).await?,
+        Some(Copy::Restore {
+            from,
+            data_dir,
+            database,
+        }) => app::restore(&from, &data_dir, &database).await?,
+        None => return Ok(ExitCode::SUCCESS),
+    };
+    db.copied(copied.bytes, &copied.verdict, copied.set_aside.as_deref())
 }
 
 async fn history(path: &Path) -> anyhow::Result<HistoryReader> {

@@ -24,6 +24,7 @@ pub mod federation;
 pub mod forum_thread;
 pub mod housekeeping;
 pub mod kernel;
+pub mod leaving;
 pub mod policy;
 pub mod ports;
 pub mod projections;

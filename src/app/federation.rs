@@ -66,7 +66,7 @@ pub fn start_federation(
             client: shared.client.clone(),
         }),
         ground.clock.clone(),
-        ground.federation_metrics.clone(),
+        ground.numbers.federation.clone(),
         ProberSettings::default(),
     );
     let changed = Arc::new(Notify::new());

@@ -8,9 +8,10 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::{COUNT, Ground};
 use crate::controller::context::Context;
-use crate::controller::kind::Kind;
-use crate::controller::metrics::ControllerLabels;
+use crate::controller::kind::{CommonStatus, Kind};
+use crate::controller::metrics::{ControllerLabels, Metrics};
 use crate::controller::runner::{self, Guarded, Pokes};
+use crate::controller::tally::{Tally, tally};
 use crate::controller::vanished;
 use crate::tasks::Tasks;
 
@@ -47,6 +48,7 @@ pub fn start_kind<K: Kind>(
     tap: impl Fn(&Guarded<K::Resource>) + Send + 'static,
 ) {
     let (args, cx) = (&ground.args, Arc::new(context));
+    cx.shared.metrics.expect(K::NAME);
     let stream = runner::watch(
         cx.shared.client.clone(),
         args.namespace.clone(),
@@ -78,25 +80,13 @@ fn upkeep<K: Kind>(
 ) -> impl Future<Output = ()> + Send + 'static {
     let (stop, namespace) = (ground.stop.clone(), ground.args.namespace.clone());
     async move {
-        let label = ControllerLabels { controller: K::NAME };
-        let mut swept = None;
+        let (mut swept, mut told) = (None, Tally::new());
         tokio::select! {
             () = cx.shared.caches.complete() => {}
             () = stop.cancelled() => {}
         }
         while !stop.is_cancelled() {
-            let objects = store.state();
-            let unreadable = objects.iter().filter(|o| o.0.is_err()).count();
-            let metrics = &cx.shared.metrics;
-            metrics
-                .objects
-                .get_or_create(&label)
-                .set(i64::try_from(objects.len()).unwrap_or(i64::MAX));
-            metrics
-                .undecodable
-                .get_or_create(&label)
-                .set(i64::try_from(unreadable).unwrap_or(i64::MAX));
-            drop(objects);
+            told = count::<K>(&cx.shared.metrics, &store, told);
             if swept.is_none_or(|at: tokio::time::Instant| at.elapsed() >= SWEEP) {
                 let complete = vanished::sweep(&cx, &store, namespace.as_deref()).await;
                 swept = complete.then(tokio::time::Instant::now);
@@ -107,4 +97,20 @@ fn upkeep<K: Kind>(
             }
         }
     }
+}
+
+/// Shows how many objects there are, how many could not be read, and what the others' conditions say.
+fn count<K: Kind>(metrics: &Metrics, store: &Store<Guarded<K::Resource>>, told: Tally) -> Tally {
+    let label = ControllerLabels { controller: K::NAME };
+    let objects = store.state();
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let unreadable = objects.iter().filter(|o| o.0.is_err()).count();
+    metrics.objects.get_or_create(&label).set(number(objects.len()));
+    metrics.undecodable.get_or_create(&label).set(number(unreadable));
+    let statuses = objects.iter().filter_map(|o| K::status(o.0.as_ref().ok()?));
+    let counted = tally(statuses.map(CommonStatus::conditions), told);
+    for (condition, counts) in &counted {
+        metrics.show_condition(K::NAME, condition, counts);
+    }
+    counted
 }

@@ -41,7 +41,7 @@ const TELL_AGAIN: Duration = Duration::from_mins(20);
 pub async fn thread_kind(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyhow::Result<ThreadKind> {
     let (args, stop) = (&ground.args, &ground.stop);
     let last_good = args.data_dir.join("policy.last-good.yaml");
-    let live = LivePolicy::open(args.policy.clone(), last_good, ground.policy_metrics.clone())?;
+    let live = LivePolicy::open(args.policy.clone(), last_good, ground.numbers.policy.clone())?;
     let policy = live.reader();
     tasks.spawn("policy", live.watch(stop.clone()));
     let lease = ObjectReference {
@@ -62,7 +62,7 @@ pub async fn thread_kind(ground: &Ground, tasks: &mut Tasks, shared: &Shared) ->
         });
     tell_attestation(ground, &now);
     let (told, attested) = watch::channel(now);
-    let (client, metrics, asked_until) = (shared.client.clone(), ground.forum_metrics.clone(), stop.clone());
+    let (client, metrics, asked_until) = (shared.client.clone(), ground.numbers.forum.clone(), stop.clone());
     tasks.spawn("attestation", async move {
         while pause(ATTESTING, &asked_until).await {
             match policies::read(&client).await {
@@ -89,7 +89,7 @@ pub async fn thread_kind(ground: &Ground, tasks: &mut Tasks, shared: &Shared) ->
         clock: ground.clock.clone(),
         since_boot: SystemClock::since_boot,
         guard: Arc::default(),
-        metrics: ground.forum_metrics.clone(),
+        metrics: ground.numbers.forum.clone(),
     })
 }
 
@@ -200,7 +200,8 @@ async fn pause(length: Duration, stop: &CancellationToken) -> bool {
 
 fn tell_attestation(ground: &Ground, now: &Attestation) {
     ground
-        .forum_metrics
+        .numbers
+        .forum
         .attesting
         .set(i64::from(matches!(now, Attestation::InForce { .. })));
     info!(attestation = ?now, "whether the API server vouches for who writes to a thread");

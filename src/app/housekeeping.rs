@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::runtime::reflector::Store;
+use tracing::warn;
 
-use super::Ground;
+use super::{COUNT, Ground};
+use crate::adapters::disk;
 use crate::adapters::git::cache;
 use crate::controller::context::Shared;
 use crate::controller::runner::Guarded;
@@ -28,8 +30,9 @@ pub fn start_housekeeping(
         Arc::new(move || living(&runs)),
         executor,
         ground.clock.clone(),
-        ground.housekeeping_metrics.clone(),
+        ground.numbers.housekeeping.clone(),
     );
+    watch_room(ground, tasks);
     let (caches, stop) = (shared.caches.clone(), ground.stop.clone());
     tasks.spawn("housekeeping", async move {
         tokio::select! {
@@ -37,6 +40,25 @@ pub fn start_housekeeping(
             () = stop.cancelled() => return,
         }
         housekeeper.work(stop).await;
+    });
+}
+
+/// Shows how much room is left on the disks.
+fn watch_room(ground: &Ground, tasks: &mut Tasks) {
+    let (args, numbers) = (&ground.args, ground.numbers.housekeeping.clone());
+    let (data, workspaces) = (args.data_dir.clone(), args.housekeeping_settings().places.workspaces);
+    let (least, stop) = (args.min_free_bytes, ground.stop.clone());
+    tasks.spawn("room", async move {
+        while !stop.is_cancelled() {
+            match (disk::free_bytes(&data), disk::free_bytes(&workspaces)) {
+                (Ok(data), Ok(workspaces)) => numbers.show_room(data, workspaces, least),
+                (Err(error), _) | (_, Err(error)) => warn!(%error, "failed to see how much room the disk has"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(COUNT) => {}
+                () = stop.cancelled() => {}
+            }
+        }
     });
 }
 

@@ -1,13 +1,16 @@
 //! The composition root: the only file that names adapters and kinds. Starts everything in order, ends everything in
 //! order, and ends the process when any part ends by itself. Decides nothing else.
 
+mod backup;
 mod federation;
 mod feed;
 mod forum;
 mod housekeeping;
 mod kinds;
+mod numbers;
 mod projections;
 mod queue;
+mod reference;
 mod relay;
 mod retention;
 mod rights;
@@ -19,7 +22,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use kube::{Client, CustomResourceExt as _};
-use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -32,17 +34,10 @@ use crate::adapters::system_clock::SystemClock;
 use crate::controller::caches::Caches;
 use crate::controller::context::Shared;
 use crate::controller::lease::{Elector, Leadership, LeaseConfig};
-use crate::controller::metrics::Metrics;
 use crate::controller::{client, report, schema};
 use crate::doc_endpoint::crd::DocEndpoint;
-use crate::federation::metrics::FederationMetrics;
 use crate::forum_thread::crd::ForumThread;
-use crate::forum_thread::metrics::ForumMetrics;
-use crate::housekeeping::metrics::HousekeepingMetrics;
-use crate::policy::metrics::PolicyMetrics;
 use crate::ports::clock::Clock;
-use crate::projections::metrics::ProjectionMetrics;
-use crate::relay::metrics::RelayMetrics;
 use crate::run::crd::Run;
 use crate::settings::ControllerArgs;
 use crate::tasks::Tasks;
@@ -51,7 +46,11 @@ use crate::ticket_topology::crd::TicketTopology;
 use crate::web::docs::DeepLinks;
 use crate::web::health::{self, Health, Readiness};
 
+use self::numbers::Numbers;
+
+pub use backup::{backup, restore};
 pub use projections::rebuild;
+pub use reference::metrics_reference;
 
 /// How often numbers that nobody pushes are brought up to date.
 const COUNT: Duration = Duration::from_secs(15);
@@ -65,13 +64,7 @@ struct Ground {
     args: ControllerArgs,
     stop: CancellationToken,
     clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
-    relay_metrics: RelayMetrics,
-    projection_metrics: ProjectionMetrics,
-    housekeeping_metrics: HousekeepingMetrics,
-    federation_metrics: FederationMetrics,
-    forum_metrics: ForumMetrics,
-    policy_metrics: PolicyMetrics,
+    numbers: Numbers,
     readiness: Readiness,
     links: DeepLinks,
     mark: watch::Sender<Option<String>>,
@@ -92,13 +85,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         args,
         stop: stop_on_signal()?,
         clock: Arc::new(SystemClock),
-        metrics: Arc::default(),
-        relay_metrics: RelayMetrics::default(),
-        projection_metrics: ProjectionMetrics::default(),
-        housekeeping_metrics: HousekeepingMetrics::default(),
-        federation_metrics: FederationMetrics::default(),
-        forum_metrics: ForumMetrics::default(),
-        policy_metrics: PolicyMetrics::default(),
+        numbers: Numbers::default(),
         readiness: Readiness::default(),
         links: DeepLinks::default(),
         mark,
@@ -108,9 +95,9 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
     let config = client::config()
         .await
         .context("failed to find a cluster: set KUBECONFIG, or run inside one")?;
-    let work = client::for_work(config.clone(), ground.metrics.clone(), ground.args.api_timeout)?;
+    let work = client::for_work(config.clone(), ground.numbers.drivers.clone(), ground.args.api_timeout)?;
     rights::watch_rights(&ground, &mut tasks, work.clone());
-    let lease = client::for_lease(config, ground.metrics.clone(), ground.args.lease_duration / 3)?;
+    let lease = client::for_lease(config, ground.numbers.drivers.clone(), ground.args.lease_duration / 3)?;
     let mut elector = Elector::new(lease, lease_config(&ground.args), ground.clock.clone(), marks);
     ground.readiness.set("standby", true);
     let Some(last) = elector.acquire(&ground.stop).await? else {
@@ -142,7 +129,7 @@ fn keep_lease(
     let (lost, release) = (CancellationToken::new(), CancellationToken::new());
     let (told, stop) = (lost.clone(), ground.stop.clone());
     let renewing = elector.keep(release.clone());
-    ground.metrics.leader.set(1);
+    ground.numbers.drivers.leader.set(1);
     let keeper = tokio::spawn(async move {
         if let Err(error) = renewing.await {
             warn!("{error}");
@@ -179,7 +166,7 @@ async fn lead(
     watch_database(tasks, &history, stop);
     relay::start_relay(ground, tasks, &history, &leadership, last).await?;
     projections::start_projector(ground, tasks, &history);
-    let (reporter, worker) = report::reporter(work.clone(), args.identity(), ground.metrics.clone());
+    let (reporter, worker) = report::reporter(work.clone(), args.identity(), ground.numbers.drivers.clone());
     tasks.spawn("reporter", {
         let stop = stop.clone();
         async move {
@@ -196,7 +183,7 @@ async fn lead(
         clock: ground.clock.clone(),
         leadership,
         reporter,
-        metrics: ground.metrics.clone(),
+        metrics: ground.numbers.drivers.clone(),
         caches: Caches::new(kinds::KINDS),
     };
     let thread_kind = forum::thread_kind(ground, tasks, &shared).await?;
@@ -243,14 +230,7 @@ async fn wait_for_schema(work: &Client, stop: &CancellationToken) -> bool {
 
 async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> {
     let args = &ground.args;
-    let mut registry = Registry::default();
-    ground.metrics.register(&mut registry);
-    ground.relay_metrics.register(&mut registry);
-    ground.projection_metrics.register(&mut registry);
-    ground.housekeeping_metrics.register(&mut registry);
-    ground.federation_metrics.register(&mut registry);
-    ground.forum_metrics.register(&mut registry);
-    ground.policy_metrics.register(&mut registry);
+    let registry = ground.numbers.registry();
     let listener = TcpListener::bind(args.http_listen).await;
     let listener = listener.with_context(|| format!("failed to listen on --http-listen {}", args.http_listen))?;
     let address = listener.local_addr()?;

@@ -13,7 +13,11 @@ use crate::tasks::Tasks;
 
 /// Starts it.
 pub fn start_projector(ground: &Ground, tasks: &mut Tasks, history: &Arc<History>) {
-    let projector = Projector::new(history.clone(), ground.clock.clone(), ground.projection_metrics.clone());
+    let projector = Projector::new(
+        history.clone(),
+        ground.clock.clone(),
+        ground.numbers.projections.clone(),
+    );
     let stop = ground.stop.clone();
     tasks.spawn("projections", async move { projector.work(stop).await });
 }

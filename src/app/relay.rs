@@ -35,6 +35,7 @@ pub async fn start_relay(
         info!("no --redis-url: events stay in the database");
         return Ok(());
     };
+    ground.numbers.relay.configured.set(1);
     let length = args.redis_max_length;
     let prefix = args.redis_prefix.clone();
     let settings = RedisSettings {
@@ -59,7 +60,7 @@ pub async fn start_relay(
         Err(_) => warn!("history not compared with Redis in time; going on without"),
     }
     let relay = Relay::new(history.clone(), sink, mark);
-    let (mut status, clock, numbers) = (relay.status(), ground.clock.clone(), ground.relay_metrics.clone());
+    let (mut status, clock, numbers) = (relay.status(), ground.clock.clone(), ground.numbers.relay.clone());
     let (mark, stop) = (ground.mark.clone(), ground.stop.clone());
     tasks.spawn("relay status", async move {
         while !stop.is_cancelled() {

@@ -5,3 +5,4 @@ pub mod commands;
 mod docs_printer;
 mod forum_text;
 mod printer;
+mod uninstall_text;

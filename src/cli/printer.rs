@@ -45,11 +45,16 @@ pub fn verdict(verdict: &Verdict, format: OutputFormat) -> anyhow::Result<ExitCo
         OutputFormat::Json => json(verdict)?,
         OutputFormat::Table => print(&verdict_text(verdict))?,
     }
-    Ok(if verdict.flaws.is_empty() {
+    Ok(code(verdict))
+}
+
+/// The exit code of a verdict: 1 if it names a flaw.
+pub fn code(verdict: &Verdict) -> ExitCode {
+    if verdict.flaws.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
 }
 
 fn verdict_text(verdict: &Verdict) -> String {

@@ -20,11 +20,11 @@ use self::judge::{Move, Seen, decide};
 pub use self::leadership::Leadership;
 use super::finalizer::post_params;
 use crate::failpoint::{boundary, sabotaged};
+use crate::kernel::finalizers::LEASE_MANAGER;
 use crate::ports::clock::Clock;
 
 /// Annotation on the Lease: how far the event log had come, so that a restored database is noticed.
 const LOG_MARK: &str = "metawsm.dev/log";
-const MANAGER: &str = "metawsm-lease";
 /// Who stands by and hears nothing for so many durations of the Lease ends: a new start reads addresses, tokens and
 /// authorities anew. With the default of 15 s it is two minutes; tokens and authorities in files are read again in one.
 const UNHEARD: u32 = 8;
@@ -176,10 +176,10 @@ impl Elector {
         );
         let written = match step {
             Move::Wait => return Ok(false),
-            Move::Create => self.api.create(&post_params(MANAGER), &self.next(step)).await,
+            Move::Create => self.api.create(&post_params(LEASE_MANAGER), &self.next(step)).await,
             Move::Take | Move::Renew => {
                 self.api
-                    .replace(&self.config.name, &post_params(MANAGER), &self.next(step))
+                    .replace(&self.config.name, &post_params(LEASE_MANAGER), &self.next(step))
                     .await
             }
         };
@@ -248,7 +248,7 @@ impl Elector {
             spec.holder_identity = Some(String::new());
         }
         self.leadership.extend(None);
-        let params = post_params(MANAGER);
+        let params = post_params(LEASE_MANAGER);
         let given = tokio::time::timeout(
             Duration::from_secs(5),
             self.api.replace(&self.config.name, &params, &lease),

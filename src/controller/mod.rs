@@ -23,6 +23,7 @@ pub mod runner;
 pub mod schema;
 pub mod secrets;
 pub mod status;
+pub mod tally;
 mod undecodable;
 pub mod vanished;
 mod whole;

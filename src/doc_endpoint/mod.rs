@@ -32,6 +32,7 @@ use crate::controller::kind::{CommonStatus, Kind, Note};
 use crate::controller::runner::Guarded;
 use crate::federation::Prober;
 use crate::kernel::event::DomainEvent;
+use crate::kernel::finalizers;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
@@ -67,7 +68,7 @@ impl Kind for DocEndpointKind {
 
     const NAME: &'static str = "DocEndpoint";
     const MANAGER: &'static str = "metawsm-docendpoint";
-    const FINALIZER: &'static str = "metawsm.dev/docendpoint";
+    const FINALIZER: &'static str = finalizers::DOC_ENDPOINT.finalizer;
 
     fn status(object: &DocEndpoint) -> Option<&DocEndpointStatus> {
         object.status.as_ref()

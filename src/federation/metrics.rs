@@ -59,6 +59,13 @@ impl Default for FederationMetrics {
 impl FederationMetrics {
     /// Makes the numbers visible.
     pub fn register(&self, to: &mut Registry) {
+        for kind in ["Repo", "Workspace"] {
+            drop(self.rounds.get_or_create(&RoundLabels { kind, code: "ok" }));
+        }
+        for result in ["ok", "failed"] {
+            drop(self.seconds.get_or_create(&RefreshLabels { result }));
+            drop(self.refreshes.get_or_create(&RefreshLabels { result }));
+        }
         to.register(
             "metawsm_docs_endpoint_up",
             "1 while the endpoint answers as it should",
@@ -89,6 +96,17 @@ impl FederationMetrics {
             "Refreshes asked of servers",
             self.refreshes.clone(),
         );
+    }
+
+    /// Shows the numbers that only an endpoint brings, for the reference of all numbers.
+    pub fn sample(&self) {
+        let none = EndpointLabels {
+            namespace: String::new(),
+            endpoint: String::new(),
+        };
+        for family in [&self.up, &self.indexed, &self.tickets] {
+            drop(family.get_or_create(&none));
+        }
     }
 
     /// A round was answered.

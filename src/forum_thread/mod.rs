@@ -47,6 +47,7 @@ use tokio::sync::watch;
 
 use crate::controller::kind::{CommonStatus, Kind, Note};
 use crate::kernel::event::DomainEvent;
+use crate::kernel::finalizers;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
@@ -82,7 +83,7 @@ impl Kind for ThreadKind {
 
     const NAME: &'static str = "ForumThread";
     const MANAGER: &'static str = "metawsm-thread";
-    const FINALIZER: &'static str = "metawsm.dev/thread";
+    const FINALIZER: &'static str = finalizers::THREAD.finalizer;
 
     fn status(object: &ForumThread) -> Option<&ForumThreadStatus> {
         object.status.as_ref()

@@ -29,6 +29,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every word.
+    pub const WORDS: [&'static str; 6] = ["workspace", "half_removed", "set_aside", "cache", "steps", "foreign"];
+
     /// The word in logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {
@@ -113,5 +116,30 @@ impl Living {
             Kind::Steps { uid } => self.runs.contains(uid),
             Kind::SetAside | Kind::Foreign => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_among_the_words() {
+        let text = String::new;
+        let (namespace, run) = (text(), text());
+        let all = [
+            Kind::Workspace {
+                namespace: text(),
+                run: text(),
+                ticket: text(),
+                owner: text(),
+            },
+            Kind::HalfRemoved { namespace, run },
+            Kind::SetAside,
+            Kind::Cache { key: text() },
+            Kind::Steps { uid: text() },
+            Kind::Foreign,
+        ];
+        assert_eq!(all.map(|kind| kind.word()), Kind::WORDS);
     }
 }

@@ -7,6 +7,7 @@ pub mod condition;
 pub mod doc_url;
 pub mod envelope;
 pub mod event;
+pub mod finalizers;
 pub mod journal;
 pub mod ladder;
 pub mod length;

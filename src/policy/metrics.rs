@@ -22,6 +22,9 @@ pub struct PolicyMetrics {
 impl PolicyMetrics {
     /// Makes the numbers visible.
     pub fn register(&self, to: &mut Registry) {
+        for result in ["taken", "refused"] {
+            drop(self.reloads.get_or_create(&ReloadLabels { result }));
+        }
         to.register(
             "metawsm_policy_reloads",
             "Changes of the policy file, by what became of them",

@@ -9,6 +9,8 @@ use crate::kernel::moment::Moment;
 /// What an operator watches of the relay.
 #[derive(Clone, Debug, Default)]
 pub struct RelayMetrics {
+    /// 1 where there is a Redis to send to.
+    pub configured: Gauge,
     connected: Gauge,
     unsent: Gauge,
     oldest_unsent_seconds: Gauge,
@@ -18,8 +20,13 @@ impl RelayMetrics {
     /// Makes the numbers visible.
     pub fn register(&self, to: &mut Registry) {
         to.register(
+            "metawsm_relay_configured",
+            "1 where this process sends events to a Redis, 0 where it stands by or has none",
+            self.configured.clone(),
+        );
+        to.register(
             "metawsm_relay_connected",
-            "1 while Redis answers",
+            "1 while that Redis answers",
             self.connected.clone(),
         );
         to.register(

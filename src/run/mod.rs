@@ -53,6 +53,7 @@ use crate::controller::runner::Guarded;
 use crate::doc_endpoint::crd::DocEndpoint;
 use crate::forum_thread::crd::ForumThread;
 use crate::kernel::event::DomainEvent;
+use crate::kernel::finalizers;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
@@ -106,7 +107,7 @@ impl Kind for RunKind {
 
     const NAME: &'static str = "Run";
     const MANAGER: &'static str = "metawsm-run";
-    const FINALIZER: &'static str = "metawsm.dev/run";
+    const FINALIZER: &'static str = finalizers::RUN.finalizer;
 
     fn status(object: &Run) -> Option<&RunStatus> {
         object.status.as_ref()

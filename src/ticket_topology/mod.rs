@@ -32,6 +32,7 @@ use crate::controller::runner::Guarded;
 use crate::doc_endpoint::crd::DocEndpoint;
 use crate::federation::Prober;
 use crate::kernel::event::DomainEvent;
+use crate::kernel::finalizers;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
@@ -57,7 +58,7 @@ impl Kind for TopologyKind {
 
     const NAME: &'static str = "TicketTopology";
     const MANAGER: &'static str = "metawsm-topology";
-    const FINALIZER: &'static str = "metawsm.dev/topology";
+    const FINALIZER: &'static str = finalizers::TOPOLOGY.finalizer;
 
     fn status(object: &TicketTopology) -> Option<&TicketTopologyStatus> {
         object.status.as_ref()

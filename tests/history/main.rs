@@ -1,5 +1,6 @@
 //! The history against real files and a real Redis: what is recorded is never lost, doubled or out of order.
 
+mod backing_up;
 mod commands;
 mod federating;
 mod forum_commands;

@@ -4,6 +4,7 @@
 mod adopt;
 mod chain;
 mod change;
+pub mod copy;
 mod event_row;
 mod failure;
 mod federated;

@@ -6,3 +6,4 @@ pub mod docs;
 pub mod forum;
 pub mod policy;
 pub mod ready;
+pub mod uninstall;
