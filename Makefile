@@ -3,11 +3,11 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build test test-chart test-image test-cluster image image-archive test-crash soak lint generate demo up down kind-up kind-down bench clean
+.PHONY: help build test test-chart test-image test-cluster image image-archive test-crash soak lint deny generate demo up down kind-up kind-down bench clean
 
 PROFILE ?= dev
 WITH := tests/control-plane/with
-SCRIPTS := $(wildcard scripts/*) .ci/run tests/chart/build tests/chart/around \
+SCRIPTS := $(wildcard scripts/*) .ci/run tests/chart/build tests/chart/around tests/promtool/run tests/deny/run \
            $(filter-out %.yaml %.jq %.md %/etcd %/kubernetes %/dns %/stories,$(wildcard tests/control-plane/* tests/cluster/* tests/cluster/stories/* tests/image/*))
 
 help: ## list these targets
@@ -22,6 +22,7 @@ test: ## run all tests, the same that CI runs, on a real API server and a real R
 	cargo test --locked --features failpoints --no-run
 	$(WITH) tests/chart/around cargo test --locked --features failpoints
 	tests/watermill/run test
+	tests/promtool/run
 	METAWSM_TEST_IMAGE=auto tests/image/run
 	METAWSM_TEST_CLUSTER=auto tests/cluster/run
 
@@ -58,7 +59,7 @@ soak: ## make, change and delete Runs at random while the controller is killed, 
 	cargo test --locked $(CRASH) --no-run
 	$(WITH) cargo test --locked $(CRASH) -- --ignored --nocapture soak_
 
-lint: ## formatting, clippy without warnings, shell and Go checks, CRDs as generated
+lint: ## formatting, clippy without warnings, shell and Go checks, CRDs and the metrics' reference as generated
 	@tests/control-plane/ensure-tools cargo cc go git shellcheck
 	cargo fmt --check
 	cargo clippy --all-targets --all-features --locked -- -D warnings
@@ -67,13 +68,18 @@ lint: ## formatting, clippy without warnings, shell and Go checks, CRDs as gener
 	@PATH=$$(tests/control-plane/ensure-tools path):$$PATH; unformatted=$$(gofmt -l tests/cluster/dns); \
 	  [ -z "$$unformatted" ] || { echo "not formatted with gofmt: $$unformatted"; exit 1; }
 	@fresh=$$(mktemp -d) && trap "rm -rf '$$fresh'" EXIT && echo "cargo run --locked -- crd --dir $$fresh" && \
-	  cargo run --locked -- crd --dir "$$fresh/crds" && scripts/generate-chart "$$fresh" && { diff -ru crds "$$fresh/crds" && \
+	  cargo run --locked -- crd --dir "$$fresh/crds" && scripts/generate-chart "$$fresh" && \
+	  cargo run --locked --quiet -- metrics-reference >"$$fresh/metrics.md" && { diff -ru crds "$$fresh/crds" && \
 	  diff -ru charts/metawsm/files/crds "$$fresh/files/crds" && diff -ru charts/metawsm/files/roles "$$fresh/files/roles" && \
-	  diff -ru charts/metawsm/files/admission "$$fresh/files/admission" || \
-	  { echo "crds/ or charts/metawsm/files/ is not what the source generates: run 'make generate' and commit the result"; exit 1; }; }
+	  diff -ru charts/metawsm/files/admission "$$fresh/files/admission" && diff -u docs/metrics.md "$$fresh/metrics.md" || \
+	  { echo "crds/, charts/metawsm/files/ or docs/metrics.md is not what the source generates: run 'make generate' and commit the result"; exit 1; }; }
 
-generate: ## write crds/ and what the chart shows of other folders from the source
+deny: ## licences, banned crates and sources of all dependencies; known advisories where their database can be had
+	tests/deny/run
+
+generate: ## write crds/, docs/metrics.md and what the chart shows of other folders from the source
 	cargo run --locked -- crd --dir crds
+	cargo run --locked --quiet -- metrics-reference >docs/metrics.md
 	scripts/generate-chart charts/metawsm
 
 demo: ## show everything on this machine, from nothing; stays up (DEMO_ONCE=1: check its own outcome and leave)
