@@ -88,7 +88,7 @@ const ALLOWED: [(&str, &[&str]); 27] = [
             "kernel",
         ],
     ),
-    ("docs_server", &["docs_server", "adapters::nofollow"]),
+    ("docs_server", &["docs_server", "adapters::nofollow", "kernel"]),
     (
         "services",
         &[

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
-use super::head::{self, Head, NO_HEAD, Unreadable};
 use super::place::{Place, normal};
 use super::rows::RelatedRow;
-use super::times::{self, ZERO};
+use super::times;
+use crate::kernel::document_head::{self as head, Head, NO_HEAD, Unreadable};
+use crate::kernel::written::ZERO;
 
 /// The longest document that is served; docmgr's own bound for files.
 const LONGEST: u64 = 2 * 1024 * 1024;

@@ -5,10 +5,10 @@ use std::io;
 
 use jiff::Timestamp;
 
-use super::head::RelatedFile;
 use super::place::Place;
-use super::times::Written;
 use super::tree::{self, Found};
+use crate::kernel::document_head::RelatedFile;
+use crate::kernel::written::Written;
 
 /// A document that can be read.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,6 @@ mod answer;
 pub mod command;
 mod cursor;
 mod document;
-mod head;
 mod index;
 mod listing;
 mod parameters;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::head::RelatedFile;
+use crate::kernel::document_head::RelatedFile;
 
 /// A ticket in a list.
 #[derive(Clone, Debug, Serialize)]

@@ -4,8 +4,8 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use super::head::{self, HEAD_LIMIT, Head};
 use crate::adapters::nofollow::{Folder, Kind};
+use crate::kernel::document_head::{self as head, HEAD_LIMIT, Head};
 
 /// More documents than this make a refresh fail: a hundred times what a large team has.
 pub const MOST_DOCUMENTS: usize = 200_000;

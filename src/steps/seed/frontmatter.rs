@@ -1,19 +1,8 @@
-//! Reads the head of a docmgr document: which ticket it belongs to and whether it is a front page. Pure; the text was
-//! written by anybody, so the YAML is parsed with a small budget and never trusted.
+//! Which ticket a document belongs to and whether it is a front page, by its head as docmgr and the docs server read it:
+//! what is seeded is what is served. Pure.
 
-use serde::Deserialize;
-
-/// How much of a document is read to find its head; a head of docmgr has under 2 KiB.
-pub const HEAD_LIMIT: usize = 64 * 1024;
-
-/// The keys that matter here.
-#[derive(Debug, Default, Deserialize)]
-struct Head {
-    #[serde(rename = "Ticket", default)]
-    ticket: Option<String>,
-    #[serde(rename = "DocType", default)]
-    doc_type: Option<String>,
-}
+pub use crate::kernel::document_head::HEAD_LIMIT;
+use crate::kernel::document_head::{read, split};
 
 /// What a document's head says about tickets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,44 +11,25 @@ pub enum FrontPage {
     Of(String),
     /// Something else, or no head at all.
     No,
-    /// There is a head, but its YAML cannot be read; docmgr does not see such a ticket either.
+    /// There is a head that cannot be read; docmgr does not see such a ticket either.
     Unreadable,
 }
 
 /// Judges the beginning of a document.
 pub fn front_page(beginning: &[u8]) -> FrontPage {
     let text = String::from_utf8_lossy(beginning);
-    let Some(head) = head_of(&text) else {
+    let Some(parts) = split(&text) else {
         return FrontPage::No;
     };
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_anchors: 0, max_aliases: 0, max_depth: 16, max_nodes: 5_000, },
+    let Ok(head) = read(parts.head) else {
+        return FrontPage::Unreadable;
     };
-    match serde_saphyr::from_str_with_options::<Head>(&head, options) {
-        Ok(Head {
-            ticket: Some(ticket),
-            doc_type: Some(doc_type),
-        }) if doc_type == "index" => FrontPage::Of(ticket),
-        Ok(_) => FrontPage::No,
-        Err(_) => FrontPage::Unreadable,
+    let ticket = head.ticket.trim();
+    if head.doc_type.trim() == "index" && !ticket.is_empty() {
+        FrontPage::Of(ticket.to_owned())
+    } else {
+        FrontPage::No
     }
-}
-
-/// The lines between a first line `---` and the next one.
-fn head_of(text: &str) -> Option<String> {
-    let mut lines = text.lines();
-    if lines.next()?.trim_end() != "---" {
-        return None;
-    }
-    let mut head = String::new();
-    for line in lines {
-        if line.trim_end() == "---" {
-            return Some(head);
-        }
-        head.push_str(line.trim_end_matches('\r'));
-        head.push('\n');
-    }
-    None
 }
 
 #[cfg(test)]
@@ -95,6 +65,21 @@ mod tests {
                 "---\na: &x [1]\nb: [*x, *x]\nTicket: A-1\nDocType: index\n---\n",
                 FrontPage::Unreadable,
             ),
+            // docmgr writes values between quotes itself; what people write without thinking of YAML it reads all the same.
+            (
+                "---\nTicket: A-1\nDocType: index\nSummary: first: this\n---\n",
+                of("A-1"),
+            ),
+            ("---\nTicket: A-1\nDocType: index\nTitle: 'it''s'\n---\n", of("A-1")),
+            (
+                "---\nTicket: A-1\nDocType: index\nTopics: relay\n---\n",
+                FrontPage::Unreadable,
+            ),
+            (
+                "---\nTicket: A-1\nDocType: index\nLastUpdated:\n---\n",
+                FrontPage::Unreadable,
+            ),
+            ("---\nTicket: ' A-1 '\nDocType: index\n---\n", of("A-1")),
             ("no head", FrontPage::No),
         ];
         for (text, expected) in table {

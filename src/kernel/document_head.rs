@@ -1,12 +1,13 @@
 //! Reads the head of a document the way docmgr does: which files have one, what makes it unreadable, and what it
-//! says. Pure; the text was written by anybody, so the YAML is parsed with a small budget.
+//! says. Pure; the text was written by anybody, so the YAML is parsed with a small budget. Whoever looks at documents
+//! (the docs server, the seed) reads their heads here: what one of them sees, the other sees too.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::times::Written;
+use super::written::Written;
 
 /// How much of a document is read to find its head; a head of docmgr has under 2 KiB.
 pub const HEAD_LIMIT: usize = 64 * 1024;
