@@ -62,7 +62,7 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 74] = [
+pub const ALL: [(&str, Caller); 75] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
@@ -93,6 +93,7 @@ pub const ALL: [(&str, Caller); 74] = [
     ("doc_endpoint.after_ask", Caller::Fails),
     ("doc_endpoint.after_refresh", Caller::Fails),
     ("doc_endpoint.after_forget", Caller::Fails),
+    ("doc_endpoint.after_delete", Caller::Fails),
     ("federation.after_answer", Caller::Goes),
     ("federation.after_refresh", Caller::Goes),
     ("forum_thread.after_archive", Caller::Fails),

@@ -22,6 +22,7 @@ use crate::federation::{Catalogue, News, Prober, ProberSettings};
 use crate::kernel::ticket::topology_name;
 use crate::ports::federated::FederatedStore;
 use crate::ports::services::Services;
+use crate::run::crd::Run;
 use crate::tasks::Tasks;
 use crate::ticket_topology::crd::TicketTopology;
 use crate::web::docs::Shown;
@@ -30,6 +31,7 @@ use crate::web::docs::Shown;
 pub struct Around {
     pub services: Arc<dyn Services>,
     pub federated: Arc<dyn FederatedStore>,
+    pub runs: Store<Guarded<Run>>,
     pub topologies: Store<Guarded<TicketTopology>>,
     pub endpoints: Store<Guarded<DocEndpoint>>,
     pub wake_endpoint: Pokes<DocEndpoint>,
@@ -53,7 +55,9 @@ pub fn start_federation(
         max_tickets: usize::try_from(docs.max_tickets)?,
     };
     let docmgr = Arc::new(Docmgr::new(rules, limits)?);
-    let door = Arc::new(LiveDoor::new(around.services.clone()));
+    let runs = around.runs.clone();
+    let living = move |namespace: &str, name: &str| runs.get(&ObjectRef::new(name).within(namespace))?.uid();
+    let door = Arc::new(LiveDoor::new(around.services.clone(), Box::new(living)));
     ground.links.open(Shown {
         access: Arc::new(KubeAccess::new(shared.client.clone())),
         door: door.clone(),

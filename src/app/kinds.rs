@@ -71,6 +71,7 @@ pub fn start_kinds(
     let around = Around {
         services: services.clone(),
         federated: history.clone(),
+        runs: feeds.runs.store.clone(),
         topologies: feeds.topologies.store.clone(),
         endpoints: feeds.endpoints.store.clone(),
         wake_endpoint: feeds.endpoints.wake.clone(),
@@ -88,6 +89,7 @@ pub fn start_kinds(
         prober: prober.clone(),
     };
     let endpoint_kind = DocEndpointKind {
+        client: shared.client.clone(),
         runs: runs.clone(),
         prober: prober.clone(),
         settings: Arc::new(args.doc_endpoint_settings()),
@@ -158,7 +160,7 @@ fn start_drivers(
     let (run_store, wake_run) = (feeds.runs.store.clone(), feeds.runs.wake.clone());
     let of_run = both(
         topologies_of(feeds.topologies.store.clone(), feeds.topologies.wake.clone()),
-        endpoints_of(feeds.endpoints.wake.clone()),
+        endpoints_of(feeds.endpoints.store.clone(), feeds.endpoints.wake.clone()),
     );
     start_runs(ground, tasks, shared, runs, feeds.runs, of_run);
     let of_topology = runs_of(run_store, wake_run.clone(), shared.caches.clone());

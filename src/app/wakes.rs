@@ -24,15 +24,30 @@ pub fn both(
     }
 }
 
-/// A Run that changed wakes the endpoints of its workspaces: it may have been seeded, or be on its way out.
-pub fn endpoints_of(wake: Pokes<DocEndpoint>) -> impl Fn(&Guarded<Run>) + Send + 'static {
-    move |run| {
-        let Ok(run) = &run.0 else { return };
-        for ticket in &run.spec.tickets {
-            let name = workspace_name(&run.name_any(), ticket);
-            let _ = wake.send(ObjectRef::new(&name).within(&run.namespace().unwrap_or_default()));
+/// A Run that changed wakes the endpoints of its workspaces: it may have been seeded, or be on its way out. The tickets of
+/// one that cannot be read are unknown: it wakes the endpoints that were made for it.
+pub fn endpoints_of(
+    endpoints: Store<Guarded<DocEndpoint>>,
+    wake: Pokes<DocEndpoint>,
+) -> impl Fn(&Guarded<Run>) + Send + 'static {
+    move |run| match &run.0 {
+        Ok(run) => {
+            for ticket in &run.spec.tickets {
+                let name = workspace_name(&run.name_any(), ticket);
+                let _ = wake.send(ObjectRef::new(&name).within(&run.namespace().unwrap_or_default()));
+            }
+        }
+        Err(broken) => {
+            let uid = broken.metadata.uid.clone().unwrap_or_default();
+            for endpoint in endpoints.state_filter(|endpoint| endpoint.0.as_ref().is_ok_and(|e| is_for(e, &uid))) {
+                let _ = wake.send(ObjectRef::from_obj(endpoint.as_ref()));
+            }
         }
     }
+}
+
+fn is_for(endpoint: &DocEndpoint, run_uid: &str) -> bool {
+    endpoint.spec.run_ref.as_ref().is_some_and(|named| named.uid == run_uid)
 }
 
 /// A Run that changed may move the line of those that wait for a place, beside what `then` does.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::ResourceExt as _;
 
 use super::crd::{DocEndpoint, DocEndpointSpec, EndpointKind};
-use super::observe::{Observed, RunSeen};
+use super::observe::{Observed, RunSeen, is_owned};
 use crate::federation::target::{Copy, Place, Problem, Target};
 use crate::kernel::moment::length_of_time;
 use crate::kernel::repo_url::normalise;
@@ -69,7 +69,7 @@ fn place(observed: &Observed) -> Place {
             &endpoint.namespace().unwrap_or_default(),
             &observed.settings.secret_namespaces,
         ),
-        EndpointKind::Workspace => match not_owned(endpoint, observed.run.as_ref()) {
+        EndpointKind::Workspace => match unreadable(observed).or_else(|| not_owned(endpoint, observed.run.as_ref())) {
             Some(problem) => Place::Nowhere(problem),
             None => Place::Served {
                 run: spec.run_ref.as_ref().map(|r| r.name.clone()).unwrap_or_default(),
@@ -94,6 +94,16 @@ fn written(spec: &DocEndpointSpec, namespace: &str, permitted: &[String]) -> Pla
     }
 }
 
+/// Why nobody knows whether this is the endpoint of a living Run's workspace.
+fn unreadable(observed: &Observed) -> Option<Problem> {
+    let named = observed.endpoint.spec.run_ref.as_ref()?;
+    let why = format!(
+        "Run '{}' cannot be read (its Events say why): it is asked again once the Run can be",
+        named.name
+    );
+    observed.unreadable.then(|| Problem::lasting("RunUndecodable", why))
+}
+
 /// Why this is not the endpoint of a living Run's workspace: anybody may write such an object, but only the Run's own
 /// leads anywhere.
 fn not_owned(endpoint: &DocEndpoint, run: Option<&RunSeen>) -> Option<Problem> {
@@ -104,16 +114,12 @@ fn not_owned(endpoint: &DocEndpoint, run: Option<&RunSeen>) -> Option<Problem> {
     let (Some(named), Some(ticket)) = (&endpoint.spec.run_ref, &endpoint.spec.ticket) else {
         return refused("it names no Run and ticket".to_owned());
     };
-    let owned = endpoint
-        .owner_references()
-        .iter()
-        .any(|owner| owner.kind == "Run" && owner.uid == named.uid && owner.api_version.starts_with("metawsm.dev/"));
     match run {
         None => refused(format!("there is no Run '{}'", named.name)),
         Some(run) if run.uid != named.uid => {
             refused(format!("Run '{}' is another one than it was made for", named.name))
         }
-        Some(_) if !owned => refused(format!(
+        Some(_) if !is_owned(endpoint) => refused(format!(
             "Run '{}' does not own it (metadata.ownerReferences)",
             named.name
         )),

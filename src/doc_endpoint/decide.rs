@@ -14,7 +14,7 @@ use super::verdicts::{self, FRESH, REACHABLE};
 use crate::federation::freshness::{Freshness, freshness};
 use crate::federation::known::latency_words;
 use crate::federation::target::Target;
-use crate::kernel::condition;
+use crate::kernel::condition::{self, READY};
 use crate::kernel::journal::{Transition, cut};
 use crate::kernel::moment::Moment;
 use crate::kernel::plan::{Next, Plan};
@@ -28,6 +28,8 @@ pub enum Effect {
     Refresh { announced: Moment },
     /// Asks it no more, and forgets what it said.
     Forget,
+    /// Deletes the object: its Run is gone.
+    Delete,
 }
 
 impl Observed {
@@ -42,6 +44,9 @@ pub fn decide(observed: &Observed, now: Moment) -> Plan<DocEndpointStatus, Effec
     let endpoint = observed.endpoint.as_ref();
     if endpoint.metadata.deletion_timestamp.is_some() {
         return deleting(observed, now);
+    }
+    if observed.orphaned {
+        return orphaned(observed, now);
     }
     let target = aim(observed);
     let mut status = endpoint.status.clone().unwrap_or_default();
@@ -138,6 +143,22 @@ fn next(fresh: Freshness, after: Option<Duration>) -> Next {
         // A moment later, so that it really is so by then.
         Some(after) => Next::After(after + Duration::from_millis(100)),
         None => Next::Settled,
+    }
+}
+
+/// It goes as its Run did, once that is announced.
+fn orphaned(observed: &Observed, now: Moment) -> Plan<DocEndpointStatus, Effect> {
+    let endpoint = observed.endpoint.as_ref();
+    let mut status = endpoint.status.clone().unwrap_or_default();
+    let announced = condition::find(&status.conditions, READY).is_some_and(|c| c.reason == verdicts::RUN_GONE);
+    status.conditions = verdicts::orphaned(&status, endpoint.metadata.generation.unwrap_or(0), now);
+    Plan {
+        effects: if announced { vec![Effect::Delete] } else { vec![] },
+        status,
+        transitions: vec![],
+        release: false,
+        next: Next::Settled,
+        reason: verdicts::RUN_GONE,
     }
 }
 

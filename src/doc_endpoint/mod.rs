@@ -5,7 +5,8 @@
 //!                              └─ Fresh ◀──▶ stale ─ refresh, on request or after a seed ─▶ Fresh
 //! ```
 //!
-//! Woken by the prober's news and by the Run whose workspace it serves. No pass ever waits for a server.
+//! Woken by the prober's news and by the Run whose workspace it serves. No pass ever waits for a server. The endpoint of a
+//! Run that is gone goes too, as the cluster's garbage collector would have it.
 
 mod aim;
 mod apply;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Client;
 use kube::runtime::reflector::Store;
 use serde_json::Value;
 
@@ -54,6 +56,7 @@ pub struct DocEndpointSettings {
 
 /// What the driver of endpoints works with.
 pub struct DocEndpointKind {
+    pub client: Client,
     pub runs: Store<Guarded<Run>>,
     pub prober: Arc<Prober>,
     pub settings: Arc<DocEndpointSettings>,
@@ -79,7 +82,7 @@ impl Kind for DocEndpointKind {
     }
 
     async fn observe(&self, object: &Arc<DocEndpoint>, _room: usize) -> Result<observe::Observed, Failure> {
-        Ok(observe::observe(self, object))
+        observe::observe(self, object).await
     }
 
     fn decide(observed: &observe::Observed, now: Moment) -> Plan<DocEndpointStatus, decide::Effect> {
@@ -87,7 +90,7 @@ impl Kind for DocEndpointKind {
     }
 
     async fn apply(&self, object: &DocEndpoint, effect: &decide::Effect) -> Result<(), Failure> {
-        apply::apply(self, object, effect)
+        apply::apply(self, object, effect).await
     }
 
     fn event_of(subject: &Subject, entry: &JournalEntry) -> Option<DomainEvent> {

@@ -16,6 +16,8 @@ pub const REACHABLE: &str = "Reachable";
 pub const FRESH: &str = "Fresh";
 
 const PENDING: &str = "NotAskedYet";
+/// The Run that owns the endpoint is gone.
+pub const RUN_GONE: &str = "RunGone";
 
 /// The conditions, and the reason word of all.
 pub fn conditions(
@@ -157,9 +159,30 @@ fn freshness(status: &DocEndpointStatus, fresh: Freshness, stale_after: &str) ->
 
 /// The conditions of an endpoint that goes.
 pub fn deleting(status: &DocEndpointStatus, generation: i64, now: Moment) -> Vec<Condition> {
+    leaving(status, "Deleting", "the endpoint goes", generation, now)
+}
+
+/// The conditions of an endpoint whose Run is gone.
+pub fn orphaned(status: &DocEndpointStatus, generation: i64, now: Moment) -> Vec<Condition> {
+    leaving(
+        status,
+        RUN_GONE,
+        "its Run is gone, and the endpoint goes with it",
+        generation,
+        now,
+    )
+}
+
+fn leaving(
+    status: &DocEndpointStatus,
+    reason: &'static str,
+    message: &str,
+    generation: i64,
+    now: Moment,
+) -> Vec<Condition> {
     let verdicts = vec![
-        Verdict::new(READY, false, "Deleting", "the endpoint goes"),
-        Verdict::new(RECONCILING, true, "Deleting", "the endpoint goes"),
+        Verdict::new(READY, false, reason, message),
+        Verdict::new(RECONCILING, true, reason, message),
         Verdict::new(STALLED, false, "NotStalled", ""),
     ];
     condition::settle(&status.conditions, verdicts, generation, now)

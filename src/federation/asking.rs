@@ -175,8 +175,8 @@ async fn refresh(hands: &Hands, target: &Target, announced: Moment) {
 }
 
 async fn refreshed(hands: &Hands, target: &Target) -> Result<Moment, Problem> {
-    let server = round::server(hands, target).await?;
-    let refreshing = AssertUnwindSafe(hands.source.refresh(&server, REFRESH_LIMIT)).catch_unwind();
+    let found = round::find(hands, target).await?;
+    let refreshing = AssertUnwindSafe(hands.source.refresh(&found.server, REFRESH_LIMIT)).catch_unwind();
     match tokio::time::timeout(REFRESH_LIMIT, refreshing).await {
         Ok(Ok(answer)) => answer.map(|r| r.indexed_at).map_err(round::problem),
         Ok(Err(_)) => Err(Problem::passing(

@@ -9,7 +9,7 @@ use super::catalogue::{Row, Rows};
 use super::known::Facts;
 use super::prober::Hands;
 use super::target::{Place, Problem, Target};
-use crate::ports::doc_source::{DocServer, DocSourceError, Reach, ServerStatus, TicketList};
+use crate::ports::doc_source::{DocServer, DocSourceError, LiveDocs, Reach, ServerStatus, TicketList};
 
 /// How many of the oddities of a list are named.
 const NAMED: usize = 4;
@@ -23,7 +23,14 @@ pub struct Answer {
 }
 
 /// A server that can be asked: where it is now, opened with what its Secret says.
-pub async fn server(hands: &Hands, target: &Target) -> Result<DocServer, Problem> {
+pub struct Found {
+    pub server: DocServer,
+    /// Which process it is, where the executor runs it.
+    live: Option<LiveDocs>,
+}
+
+/// Finds an endpoint's server.
+pub async fn find(hands: &Hands, target: &Target) -> Result<Found, Problem> {
     match &target.place {
         Place::Paused => Err(Problem::passing("Suspended", "spec.suspend is set: it is not asked")),
         Place::Nowhere(problem) => Err(problem.clone()),
@@ -33,37 +40,67 @@ pub async fn server(hands: &Hands, target: &Target) -> Result<DocServer, Problem
                 Some(name) => Some(hands.credentials.credential(&target.namespace, name).await?),
                 None => None,
             };
-            Ok(DocServer {
+            let server = DocServer {
                 url: Url::parse(url).map_err(bad)?,
                 credential,
                 reach: Reach::Listed,
-            })
+            };
+            Ok(Found { server, live: None })
         }
         Place::Served { run, ticket } => {
-            let address = hands
-                .door
-                .address(&target.namespace, run, ticket)
-                .await
-                .ok_or_else(|| {
-                    let why = format!(
-                        "no docs server of Run '{run}' for ticket '{ticket}' is up right now; it is started by itself"
-                    );
-                    Problem::passing("NotServed", why)
-                })?;
+            let live = live(hands, target, run, ticket).await.ok_or_else(|| {
+                let why = format!(
+                    "no docs server of Run '{run}' for ticket '{ticket}' is up right now; it is started by itself"
+                );
+                Problem::passing("NotServed", why)
+            })?;
+            let address = live.address;
             let url = Url::parse(&format!("http://{address}/"));
-            Ok(DocServer {
+            let server = DocServer {
                 url: url.map_err(|error| Problem::passing("NotServed", error.to_string()))?,
                 credential: None,
                 reach: Reach::Live { address },
+            };
+            Ok(Found {
+                server,
+                live: Some(live),
             })
         }
     }
 }
 
-/// Asks what the server says of itself, and for its tickets only where its index is another than the known one.
+/// The service of this very Run: one of another of its name is none.
+async fn live(hands: &Hands, target: &Target, run: &str, ticket: &str) -> Option<LiveDocs> {
+    let found = hands.door.live(&target.namespace, run, ticket).await?;
+    (target.run_uid.as_ref() == Some(&found.run_uid)).then_some(found)
+}
+
+/// Asks, and believes what it hears only if it was the same process all the while: the port of one that ended may be
+/// anybody's by then.
 pub async fn ask(hands: &Hands, target: &Target, known: Option<&Facts>) -> Result<Answer, Problem> {
+    let found = find(hands, target).await?;
+    let answer = questions(hands, target, &found.server, known).await;
+    let still = match (&target.place, &found.live) {
+        (Place::Served { run, ticket }, Some(before)) => {
+            live(hands, target, run, ticket).await.as_ref() == Some(before)
+        }
+        (Place::Served { .. } | Place::Written { .. } | Place::Paused | Place::Nowhere(_), _) => true,
+    };
+    if !still {
+        let why = "the docs server ended while it was asked; what came from its port is not used".to_owned();
+        return Err(Problem::passing("NotServed", why));
+    }
+    answer
+}
+
+/// Asks what the server says of itself, and for its tickets only where its index is another than the known one.
+async fn questions(
+    hands: &Hands,
+    target: &Target,
+    server: &DocServer,
+    known: Option<&Facts>,
+) -> Result<Answer, Problem> {
     let began = Instant::now();
-    let server = server(hands, target).await?;
     let url = server.url.to_string();
     let left = |began: Instant| {
         target
@@ -72,14 +109,14 @@ pub async fn ask(hands: &Hands, target: &Target, known: Option<&Facts>) -> Resul
             .max(Duration::from_millis(1))
     };
     if let Some(known) = known {
-        let status = hands.source.status(&server, left(began)).await.map_err(problem)?;
+        let status = hands.source.status(server, left(began)).await.map_err(problem)?;
         let facts = judged(target, &status)?;
         if status.indexed_at.is_some() && same_index(known, &facts) {
             let facts = known.clone();
             return Ok(Answer { url, facts, rows: None });
         }
     }
-    let list = hands.source.tickets(&server, left(began)).await.map_err(problem)?;
+    let list = hands.source.tickets(server, left(began)).await.map_err(problem)?;
     let facts = judged(target, &list.status)?;
     let (facts, rows) = read(facts, list);
     Ok(Answer {

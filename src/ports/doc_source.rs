@@ -205,6 +205,8 @@ pub trait DocSource: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveDocs {
     pub address: SocketAddr,
+    /// The Run whose workspace it serves: another one may bear the name tomorrow.
+    pub run_uid: String,
     /// Names this very process and its socket: as long as it is the same, nobody else had the port.
     pub instance: String,
 }
@@ -212,16 +214,7 @@ pub struct LiveDocs {
 /// Where the live docs service of a workspace listens.
 #[async_trait]
 pub trait DocsDoor: Send + Sync {
-    /// The address that the executor lists right now for that run's ticket (any case); `None` where there is no live
-    /// service. Never an address out of anybody's spec.
-    async fn address(&self, namespace: &str, run: &str, ticket: &str) -> Option<SocketAddr>;
-
-    /// The same, with what tells one process from the next at that address. Who cannot tell them apart names the address.
-    async fn live(&self, namespace: &str, run: &str, ticket: &str) -> Option<LiveDocs> {
-        let address = self.address(namespace, run, ticket).await?;
-        Some(LiveDocs {
-            address,
-            instance: address.to_string(),
-        })
-    }
+    /// The service that the executor lists right now for that ticket (any case) of the Run that bears the name today;
+    /// `None` where none is live. Never an address out of anybody's spec.
+    async fn live(&self, namespace: &str, run: &str, ticket: &str) -> Option<LiveDocs>;
 }

@@ -130,6 +130,22 @@ fn only_the_endpoint_that_its_living_run_owns_leads_anywhere() {
         ..run()
     });
     assert_eq!(refusal(&mut other_ticket), "NotOwnedByRun");
+    let mut unreadable = Life::of(workspace());
+    (unreadable.observed.run, unreadable.observed.unreadable) = (None, true);
+    assert_eq!(refusal(&mut unreadable), "RunUndecodable");
+}
+
+#[test]
+fn the_endpoint_of_a_run_that_is_gone_goes_once_that_is_announced() {
+    let mut life = Life::of(workspace());
+    life.observed.known = good(900);
+    life.settle(1000);
+    (life.observed.run, life.observed.orphaned) = (None, true);
+    let announced = decide(&life.observed, at(1001));
+    assert_eq!(announced.effects, [], "nothing irreversible before it is announced");
+    life.settle(1001);
+    assert_eq!(life.condition("Ready"), pair("False", "RunGone"));
+    assert_eq!(life.effects, [Effect::Delete]);
 }
 
 #[test]

@@ -102,6 +102,8 @@ impl Life {
         };
         let observed = Observed {
             run: endpoint.spec.run_ref.is_some().then(run),
+            unreadable: false,
+            orphaned: false,
             endpoint: Arc::new(endpoint),
             asked: None,
             known: Known::default(),
@@ -129,6 +131,7 @@ impl Life {
                         });
                     }
                     Effect::Forget => self.observed.asked = None,
+                    Effect::Delete => {}
                 }
             }
             let mut status = plan.status.clone();

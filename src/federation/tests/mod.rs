@@ -1,10 +1,10 @@
 //! The prober against servers that answer, hang, die and panic; time is the test's own.
 
 mod asking;
+mod door;
 mod mirroring;
 mod servers;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::target::{Copy, Place, Problem, Target};
 use super::{CredentialSource, News, Prober, ProberSettings};
 use crate::kernel::moment::Moment;
 use crate::ports::clock::Clock;
-use crate::ports::doc_source::DocsDoor;
+use crate::ports::doc_source::{DocsDoor, LiveDocs};
 use crate::ports::secrets::Credential;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ struct Nothing;
 
 #[async_trait]
 impl DocsDoor for Nothing {
-    async fn address(&self, _: &str, _: &str, _: &str) -> Option<SocketAddr> {
+    async fn live(&self, _: &str, _: &str, _: &str) -> Option<LiveDocs> {
         None
     }
 }

@@ -190,21 +190,21 @@ impl Controller {
 
     /// What an address answers: status and body. `None` while nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
-        self.get_with(path, "")
+        self.ask(path, "")
     }
 
-    /// As [`Self::get`], by whom that token belongs to.
+    /// The same, asked with a token.
     pub fn get_as(&self, path: &str, token: &str) -> Option<(u16, String)> {
-        self.get_with(path, &format!("Authorization: Bearer {token}\r\n"))
+        self.ask(path, &format!("Authorization: Bearer {token}\r\n"))
     }
 
-    fn get_with(&self, path: &str, header: &str) -> Option<(u16, String)> {
+    fn ask(&self, path: &str, headers: &str) -> Option<(u16, String)> {
         let address = fs::read_to_string(self.settings.data.join("http.addr")).ok()?;
         let mut stream = TcpStream::connect(address.trim()).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: test\r\n{header}Connection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: test\r\n{headers}Connection: close\r\n\r\n"
         )
         .ok()?;
         let mut answer = String::new();
