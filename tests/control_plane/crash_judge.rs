@@ -52,7 +52,7 @@ impl Cases {
 
     fn chosen(self) -> Vec<Vec<Point>> {
         if let Ok(case) = std::env::var("METAWSM_TEST_CASE") {
-            return vec![parsed(&case)];
+            return case.split(',').map(parsed).collect();
         }
         let seed = std::env::var("METAWSM_TEST_SEED").ok().and_then(|s| s.parse().ok());
         let seed = seed.unwrap_or(SEED);

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::crash_keeper::{Keeper, Point};
+use super::crash_truth::{Told, federated, truth};
 use super::harness::cluster::variable;
 use super::harness::files::files_below;
 use super::harness::kstatus::Verdict;
@@ -60,11 +61,19 @@ pub async fn told(points: &[Point]) -> Ending {
         .await;
     let alpha = keeper.during(stage.until_run_is("alpha", Verdict::Current)).await;
     keeper.during(served(&stage, "alpha")).await;
+    let mut truths = vec![
+        keeper
+            .during(truth(&stage, ("a-1", "alpha--a-1"), &[("alpha--b-2", "OtherTicket")]))
+            .await,
+        keeper.during(truth(&stage, ("b-2", "alpha--b-2"), &[OTHERS])).await,
+    ];
     keeper
         .during(stage.create(&run("beta", &["B-2"], &repos, newer())))
         .await;
     keeper.during(stage.until_run_is("beta", Verdict::Current)).await;
     keeper.during(served(&stage, "beta")).await;
+    let several = [OTHERS, ("beta--b-2", "NotOwner")];
+    truths.push(keeper.during(truth(&stage, ("b-2", "alpha--b-2"), &several)).await);
     keeper.during(refreshed(&stage)).await;
     keeper.during(stage.request("alpha", "once")).await;
     keeper
@@ -76,28 +85,37 @@ pub async fn told(points: &[Point]) -> Ending {
     keeper.during(stage.delete("Run", "alpha")).await;
     keeper.during(stage.until_gone("Run", "alpha")).await;
     keeper.during(stage.until_gone("TicketTopology", "a-1")).await;
+    truths.push(keeper.during(truth(&stage, ("b-2", "beta--b-2"), &[])).await);
     keeper.during(settled(&stage)).await;
 
-    // Somebody forces the other Run off, and Redis forgets everything, while nobody watches.
+    forced_off(&stage, &mut keeper).await;
+    let place = place(&stage);
+    let flaws = keeper.during(validator::flaws(&place)).await;
+    let leaks = keeper.during(leaks(&stage, &alpha)).await;
+    Ending {
+        happened: (0..points.len()).map(|n| keeper.happened(n)).collect(),
+        digest: [truths, digest(&stage).await].concat(),
+        flaws,
+        leaks,
+    }
+}
+
+/// Somebody forces the other Run off, and Redis forgets everything, while nobody watches.
+async fn forced_off(stage: &Stage, keeper: &mut Keeper) {
     keeper.down();
     stage
         .patch("Run", "beta", json!({ "metadata": { "finalizers": null } }))
         .await;
     stage.delete("Run", "beta").await;
     stage.until_gone("Run", "beta").await;
-    forget_streams(&stage).await;
+    forget_streams(stage).await;
     keeper.up();
     keeper.during(stage.until_gone("TicketTopology", "b-2")).await;
-    let place = place(&stage);
-    let flaws = keeper.during(validator::flaws(&place)).await;
-    let leaks = keeper.during(leaks(&stage, &alpha)).await;
-    Ending {
-        happened: (0..points.len()).map(|n| keeper.happened(n)).collect(),
-        digest: digest(&stage).await,
-        flaws,
-        leaks,
-    }
+    keeper.during(stage.until_gone("DocEndpoint", "beta--b-2")).await;
 }
+
+/// The workspace of alpha's other ticket is a clone of the same home, and lists both tickets.
+const OTHERS: (&str, &str) = ("alpha--a-1", "OtherTicket");
 
 /// More of both tickets, on a branch of its own.
 fn write_more(home: &Repository) {
@@ -238,8 +256,12 @@ async fn digest(stage: &Stage) -> Vec<String> {
         }
     }
     lines.sort();
+    lines.dedup_by(|a, b| a == b && a.starts_with(SET));
     lines
 }
+
+/// Begins a line that counts once, however often it was told.
+pub const SET: &str = "at least once: ";
 
 fn line(row: &str, namespace: &str) -> Option<String> {
     let mut row: Value = serde_json::from_str(row).unwrap();
@@ -250,13 +272,13 @@ fn line(row: &str, namespace: &str) -> Option<String> {
     let passing = ["Pending", "Preparing"].iter().any(|p| row["facts"]["to"] == *p);
     // Servers that are killed come again: how often is told, and differs.
     let served = ["DocsServing", "DocsServerFailed"].iter().any(|t| row["type"] == *t);
-    // What a server says depends on when it is asked: a crash may let a look fall out.
-    let told = row["type"].as_str().unwrap_or_default();
-    let asked = row["kind"] == "DocEndpoint"
-        || told.starts_with("docs.")
-        || ["AuthorityChanged", "SeveralWorkspaces", "topology.authority.changed"].contains(&told);
-    if tried_again || passing || served || asked {
+    if tried_again || passing || served {
         return None;
+    }
+    match federated(&row) {
+        Told::Elsewhere => {}
+        Told::Passing => return None,
+        Told::Line(line) => return Some(line.replace(namespace, "NAMESPACE")),
     }
     let facts = row["facts"].as_object_mut().unwrap();
     facts.retain(|name, _| !PASSING.contains(&name.as_str()));

@@ -36,9 +36,12 @@ mod crash_lost_database;
 mod crash_matrix;
 #[cfg(feature = "failpoints")]
 mod crash_story;
+#[cfg(feature = "failpoints")]
+mod crash_truth;
 mod fault_clock;
 mod fault_cluster;
 mod fault_credentials;
+mod fault_federation;
 mod fault_leader;
 mod fault_redis;
 mod fault_road;
@@ -50,6 +53,9 @@ mod forum_life;
 #[expect(dead_code, reason = "other tests have its remotes misbehave")]
 mod git_server;
 mod harness;
+#[path = "../contract/hostile_server.rs"]
+#[expect(dead_code, reason = "the contract tests use the rest")]
+mod hostile_server;
 mod road;
 mod sabotage;
 mod sabotage_forum;
@@ -65,11 +71,16 @@ mod story_canonical;
 mod story_chart;
 mod story_chart_reads;
 mod story_deep_links;
+mod story_deep_links_whole;
 mod story_deletion;
 mod story_disk;
 mod story_docs_missing;
+mod story_docs_orphans;
 mod story_docs_served;
 mod story_federation;
+mod story_federation_hostile;
+mod story_federation_killed;
+mod story_federation_many;
 mod story_forbidden;
 mod story_forum;
 mod story_forum_clock;
