@@ -1,6 +1,6 @@
 //! Whether endpoints that are dead, hang or trickle delay the others, and what a catalogue of tickets costs in memory: one
-//! round over a hundred documents' servers, side by side, each with a budget of its own. Servers and client share one
-//! process. `BENCH_TICKETS` sets the tickets of each server, `BENCH_ROUNDS` the rounds, `BENCH_BUDGET` the seconds that each
+//! round over a hundred documents' servers, side by side, each with a budget of its own; and what a question costs where
+//! nothing changed. Servers and client share one process. `BENCH_TICKETS` sets the tickets of each server, `BENCH_ROUNDS` the rounds, `BENCH_BUDGET` the seconds that each
 //! endpoint has (5, as a DocEndpoint has by default; a build without optimisation on a busy machine needs more).
 
 use std::net::SocketAddr;
@@ -20,6 +20,8 @@ const SLOW: f64 = 0.86;
 /// Endpoints in all, and of each bad sort.
 const ENDPOINTS: usize = 100;
 const BAD: usize = 5;
+/// Rounds of questions at rest: enough for a steady mean.
+const STEADY: usize = 50;
 
 /// How a server behaves.
 #[derive(Clone)]
@@ -92,6 +94,39 @@ async fn main() {
         );
     }
     memory(&client, &healthy[1..], kept, (tickets, budget)).await;
+    steady(&client, &healthy[1..], budget).await;
+}
+
+/// What asking costs where the index is the known one: one question for each endpoint, no list.
+async fn steady(client: &Arc<Docmgr>, healthy: &[SocketAddr], budget: Duration) {
+    let (began, used) = (Instant::now(), processor());
+    for _ in 0..STEADY {
+        let asked = healthy.iter().map(|address| {
+            let (client, url) = (client.clone(), format!("http://{address}").parse().unwrap());
+            async move {
+                let server = DocServer {
+                    url,
+                    credential: None,
+                    reach: Reach::Listed,
+                };
+                client.status(&server, budget).await.unwrap()
+            }
+        });
+        assert_eq!(join_all(asked).await.len(), healthy.len());
+    }
+    let questions = STEADY * healthy.len();
+    let each = |all: Duration| all / u32::try_from(questions).unwrap();
+    println!(
+        "at rest: {questions} questions, {:.1?} of processor time each (client and server), {:.1?} each side by side",
+        each(processor().saturating_sub(used)),
+        each(began.elapsed())
+    );
+}
+
+/// Processor time of this process so far.
+fn processor() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(used.tv_sec.try_into().unwrap(), used.tv_nsec.try_into().unwrap())
 }
 
 /// What a kept catalogue costs by its tickets, and whether rounds after the first cost anything.
