@@ -22,33 +22,47 @@ use crate::kernel::moment::Moment;
 const REFRESH_LIMIT: Duration = Duration::from_mins(1);
 /// Rounds in a row that make another latency worth a write: a busy machine is slow now and then.
 const PATIENCE: u32 = 10;
+/// After a bug of ours: long enough not to fill the log with it.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
 /// How long somebody sleeps who is woken by a change.
 const LONG: Duration = Duration::from_hours(1);
 
-/// The task of one endpoint.
+/// The task of one endpoint. What panics in it ends a round and not the asking.
 pub async fn ask_for_ever(hands: Arc<Hands>, uid: String, wake: Arc<Notify>) {
+    while AssertUnwindSafe(rounds(&hands, &uid, &wake))
+        .catch_unwind()
+        .await
+        .is_err()
+    {
+        error!(uid, "asking an endpoint panicked, and goes on; this is a bug");
+        tokio::time::sleep(AFTER_PANIC).await;
+    }
+}
+
+/// Round after round, until the endpoint is gone.
+async fn rounds(hands: &Hands, uid: &str, wake: &Notify) {
     let (mut failures, mut outside): (u32, u32) = (0, 0);
     let mut wait = hands
         .catalogue
-        .of(&uid)
+        .of(uid)
         .map_or(Duration::ZERO, |(target, _)| schedule::first(target.interval, dice()));
     loop {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = wake.notified() => {}
         }
-        let Some((target, known)) = hands.catalogue.of(&uid) else {
+        let Some((target, known)) = hands.catalogue.of(uid) else {
             return;
         };
         if let Some(flight) = known.flight.filter(|f| f.outcome.is_none()) {
-            refresh(&hands, &target, flight.announced).await;
+            refresh(hands, &target, flight.announced).await;
         }
         if target.place == Place::Paused {
-            hands.tell(hands.catalogue.told(&uid, None, |known| known.asked = true));
+            hands.tell(hands.catalogue.told(uid, None, |known| known.asked = true));
             wait = LONG;
             continue;
         }
-        failures = one_round(&hands, &target, failures, &mut outside).await;
+        failures = one_round(hands, &target, failures, &mut outside).await;
         wait = schedule::pause(target.interval, failures, dice());
     }
 }

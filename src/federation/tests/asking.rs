@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::servers::{Mood, Servers};
-use super::{SECOND, drained, prober, target};
+use super::{Nothing, SECOND, drained, prober, target};
+use crate::federation::metrics::FederationMetrics;
 use crate::federation::target::{Place, Target};
+use crate::federation::{Prober, ProberSettings};
 use crate::kernel::moment::Moment;
+use crate::ports::clock::Clock;
 
 #[tokio::test(start_paused = true)]
 async fn dead_hanging_and_panicking_servers_delay_nobody() {
@@ -186,4 +189,31 @@ async fn who_is_forgotten_or_suspended_is_not_asked_any_more() {
     );
     assert!(prober.catalogue().of("gone").is_none());
     assert!(prober.catalogue().of("still").unwrap().1.facts.is_some());
+}
+
+/// Panics when it is looked at for the first time.
+#[derive(Default)]
+struct BrokenClock(std::sync::atomic::AtomicBool);
+
+impl Clock for BrokenClock {
+    fn now(&self) -> Moment {
+        let broken = !self.0.swap(true, std::sync::atomic::Ordering::SeqCst);
+        assert!(!broken, "a bug behind an answer");
+        Moment::from_millis(1_000_000).unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_behind_an_answer_ends_a_round_and_not_the_asking() {
+    let servers = Arc::new(Servers::default());
+    servers.put("docs", Mood::Dead, 3);
+    let (nothing, metrics) = (Arc::new(Nothing), FederationMetrics::default());
+    let (clock, settings) = (Arc::new(BrokenClock::default()), ProberSettings::default());
+    let (prober, _news) = Prober::new(servers.clone(), nothing.clone(), nothing, clock, metrics, settings);
+    prober.ask(target("docs"), None);
+    tokio::time::sleep(3 * SECOND).await;
+    assert!(!prober.catalogue().of("docs").unwrap().1.asked, "nothing was told");
+    servers.with("docs", |s| s.mood = Mood::Well(10));
+    tokio::time::sleep(10 * SECOND).await;
+    assert!(prober.catalogue().of("docs").unwrap().1.reachable());
 }
