@@ -6,6 +6,7 @@ mod seed;
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -113,7 +114,7 @@ fn read<T: DeserializeOwned>(state: Option<&StepState>, next: &mut Advance) -> S
 struct Attempt {
     step: StepName,
     number: i32,
-    plan: Option<Value>,
+    plan: Value,
     secrets: StepSecrets,
 }
 
@@ -131,13 +132,17 @@ fn may_grow(next: &mut Advance, ground: &Ground<'_>, wait: Duration) -> bool {
 }
 
 fn start(next: &mut Advance, attempt: Attempt) {
-    if let Some(plan) = attempt.plan {
-        next.effects.push(Effect::Start {
-            workspace: next.status.name.clone(),
-            step: attempt.step,
-            attempt: attempt.number,
-            plan,
-            secrets: attempt.secrets,
-        });
-    }
+    next.effects.push(Effect::Start {
+        workspace: next.status.name.clone(),
+        step: attempt.step,
+        attempt: attempt.number,
+        plan: attempt.plan,
+        secrets: attempt.secrets,
+    });
+}
+
+/// A plan as its step reads it. A path that is no text cannot be told to a step.
+fn written(plan: &impl Serialize) -> Result<Value, StepError> {
+    serde_json::to_value(plan)
+        .map_err(|error| StepError::lasting("PlanUnwritable", format!("failed to write the step's plan: {error}")))
 }

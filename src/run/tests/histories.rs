@@ -10,7 +10,7 @@ use crate::kernel::condition::{READY, STALLED, is_true};
 use crate::kernel::journal::RING;
 use crate::ports::executor::StepError;
 use crate::ports::secrets::Credential;
-use crate::run::crd::Phase;
+use crate::run::crd::{Phase, PrepareState, SeedState};
 use crate::run::credentials;
 use crate::run::decide::{Effect, decide};
 use crate::run::serving::DOCS_SERVED;
@@ -81,6 +81,28 @@ proptest! {
         let settled = (0..12).any(|_| world.released || !world.pass());
         prop_assert!(settled, "passes go on without news");
     }
+}
+
+#[test]
+fn a_workspace_without_a_clone_of_its_documents_home_says_so() {
+    let mut world = World::new(1, false, true, 0);
+    let prepared = (0..10).any(|_| {
+        world.pass();
+        world.happen(&Happening::StepsSucceed);
+        let status = world.status();
+        let first = status.workspaces.first();
+        first.is_some_and(|w| w.prepare.state == PrepareState::Ready)
+    });
+    assert!(prepared);
+    world.run.status.as_mut().unwrap().workspaces[0].repos.clear();
+    world.pass();
+    let status = world.status();
+    let seed = &status.workspaces[0].seed;
+    assert_eq!(
+        (seed.state, seed.reason.as_deref()),
+        (SeedState::Failed, Some("HomeNotCloned"))
+    );
+    assert!(is_true(&status.conditions, STALLED), "{:?}", status.conditions);
 }
 
 #[test]

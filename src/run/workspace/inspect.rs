@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Advance, Attempt, Ground, MESSAGE, Seen, is_due, read, start};
+use super::{Advance, Attempt, Ground, MESSAGE, Seen, is_due, read, start, written};
 use crate::kernel::journal::cut;
 use crate::ports::executor::{StepName, StepState};
 use crate::ports::secrets::StepSecrets;
@@ -20,10 +20,12 @@ pub(super) fn inspect(next: &mut Advance, ground: &Ground<'_>) {
     match read::<InspectOutcome>(ground.steps.inspect.as_ref(), next) {
         Seen::Nothing => return,
         Seen::Start => {
-            let plan = serde_json::to_value(plans::inspect(&next.status, ground.settings)).ok();
-            if is_due(next, ground, Duration::ZERO) {
-                let (step, secrets) = (StepName::Inspect, StepSecrets::default());
-                start(
+            if !is_due(next, ground, Duration::ZERO) {
+                return;
+            }
+            let (step, secrets) = (StepName::Inspect, StepSecrets::default());
+            match written(&plans::inspect(&next.status, ground.settings)) {
+                Ok(plan) => start(
                     next,
                     Attempt {
                         step,
@@ -31,7 +33,8 @@ pub(super) fn inspect(next: &mut Advance, ground: &Ground<'_>) {
                         plan,
                         secrets,
                     },
-                );
+                ),
+                Err(error) => next.progress = Some(error.message),
             }
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Advance, Attempt, Ground, MESSAGE, Seen, may_grow, read, start};
+use super::{Advance, Attempt, Ground, MESSAGE, Seen, may_grow, read, start, written};
 use crate::kernel::journal::cut;
 use crate::kernel::moment::Moment;
 use crate::ports::executor::{StepError, StepName};
@@ -30,13 +30,14 @@ pub(super) fn prepare(next: &mut Advance, ground: &Ground<'_>) {
                 return;
             }
             let plan = plans::prepare(ground.run, &next.status, ground.settings, ground.credentials);
-            match secrets_of(ground.credentials, &ground.run.spec.repos) {
-                Ok(secrets) => start(
+            let secrets = secrets_of(ground.credentials, &ground.run.spec.repos);
+            match secrets.and_then(|secrets| Ok((secrets, written(&plan)?))) {
+                Ok((secrets, plan)) => start(
                     next,
                     Attempt {
                         step: StepName::Prepare,
                         number: attempt,
-                        plan: serde_json::to_value(plan).ok(),
+                        plan,
                         secrets,
                     },
                 ),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Advance, Attempt, Ground, MESSAGE, Seen, may_grow, read, start};
+use super::{Advance, Attempt, Ground, MESSAGE, Seen, may_grow, read, start, written};
 use crate::kernel::journal::cut;
 use crate::kernel::moment::Moment;
 use crate::ports::executor::{StepError, StepName};
@@ -38,13 +38,15 @@ pub(super) fn seed(next: &mut Advance, ground: &Ground<'_>) {
                 ground.credentials,
             );
             let home = ground.run.spec.repos.iter().filter(|r| r.name == ground.home.repo);
-            match secrets_of(ground.credentials, home) {
-                Ok(secrets) => start(
+            let secrets = secrets_of(ground.credentials, home);
+            let plan = plan.ok_or_else(|| no_home(ground)).and_then(|plan| written(&plan));
+            match secrets.and_then(|secrets| Ok((secrets, plan?))) {
+                Ok((secrets, plan)) => start(
                     next,
                     Attempt {
                         step: StepName::Seed,
                         number: attempt,
-                        plan: plan.and_then(|p| serde_json::to_value(p).ok()),
+                        plan,
                         secrets,
                     },
                 ),
@@ -63,6 +65,15 @@ pub(super) fn seed(next: &mut Advance, ground: &Ground<'_>) {
         }
         Seen::Failed(error) => seed_failed(next, &error, now),
     }
+}
+
+/// There is nowhere to put the documents: the workspace was prepared without the repository that is their home.
+fn no_home(ground: &Ground<'_>) -> StepError {
+    let message = format!(
+        "the workspace has no clone of the repository \"{}\", which holds the documents",
+        ground.home.repo
+    );
+    StepError::lasting("HomeNotCloned", message)
 }
 
 fn seed_failed(next: &mut Advance, error: &StepError, now: Moment) {
