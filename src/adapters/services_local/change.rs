@@ -1,13 +1,16 @@
 //! Notices services that changed, by looking at their folders. A hint for whoever looks closer; proves nothing.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tracing::{debug, warn};
 
-use super::{Ground, folders, key_of};
+use super::Ground;
+use super::list::{folders, key_of};
 use crate::adapters::service_folder::{self as files, Seen};
 use crate::ports::services::{ServiceChanged, ServiceKey};
 
@@ -24,8 +27,16 @@ pub async fn watch(ground: Arc<Ground>, tell: UnboundedSender<ServiceChanged>) {
     loop {
         ticks.tick().await;
         let here = ground.clone();
-        let Ok(now) = tokio::task::spawn_blocking(move || picture(&here)).await else {
-            continue;
+        let now = match tokio::task::spawn_blocking(move || picture(&here)).await {
+            Ok(Ok(now)) => now,
+            Ok(Err(error)) => {
+                debug!(%error, "the services' folders cannot be listed");
+                continue;
+            }
+            Err(error) => {
+                warn!(%error, "looking for changed services met a bug");
+                continue;
+            }
         };
         for (path, (key, seen)) in before.iter().flatten() {
             if now.get(path).is_none_or(|(_, after)| after != seen) {
@@ -42,7 +53,7 @@ pub async fn watch(ground: Arc<Ground>, tell: UnboundedSender<ServiceChanged>) {
     }
 }
 
-fn picture(ground: &Ground) -> Picture {
+fn picture(ground: &Ground) -> io::Result<Picture> {
     let seen = |path: PathBuf| Some((path.clone(), (key_of(&path)?, files::see(&path).ok()?)));
-    folders(&ground.root).into_iter().filter_map(seen).collect()
+    Ok(folders(&ground.root)?.into_iter().filter_map(seen).collect())
 }

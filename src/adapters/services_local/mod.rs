@@ -2,6 +2,7 @@
 //! read from those folders and proved against the kernel, so a controller that was restarted finds everything again.
 
 mod change;
+mod list;
 mod stop;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::change::watch;
+use self::list::{folders, key_of};
 use self::stop::{stop_all, stop_one};
 use super::nofollow::Folder;
 use super::service_folder::{self as files, DocsProgram, Seen, ServicePlan};
@@ -123,7 +125,7 @@ impl Services for LocalServices {
 
     async fn known_runs(&self) -> Result<Vec<(String, String)>, ExecutorError> {
         self.blocking("list the docs servers", |ground| {
-            let keys = folders(&ground.root).into_iter().filter_map(|path| key_of(&path));
+            let keys = folders(&ground.root)?.into_iter().filter_map(|path| key_of(&path));
             Ok(keys.map(|key| (key.namespace, key.run_uid)).collect())
         })
         .await
@@ -244,7 +246,7 @@ fn look(ground: &Ground, key: &ServiceKey) -> io::Result<ServiceState> {
 
 fn live(ground: &Ground, is_asked_for: impl Fn(&ServiceKey) -> bool) -> io::Result<Vec<LiveService>> {
     let mut live = Vec::new();
-    for path in folders(&ground.root) {
+    for path in folders(&ground.root)? {
         let Some(key) = key_of(&path).filter(&is_asked_for) else {
             continue;
         };
@@ -273,19 +275,4 @@ fn root_of(path: &Path) -> io::Result<PathBuf> {
     };
     let plan: Option<ServicePlan> = files::read(&folder, files::PLAN)?;
     Ok(plan.map(|plan| plan.docs.root).unwrap_or_default())
-}
-
-/// Whose service the folder is.
-fn key_of(path: &Path) -> Option<ServiceKey> {
-    files::read(&files::open(path).ok()??, files::KEY).ok()?
-}
-
-/// Every service's folder.
-fn folders(root: &Path) -> Vec<PathBuf> {
-    let below = |path: &Path| -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(path).map(|entries| entries.flatten().collect::<Vec<_>>());
-        let paths = entries.unwrap_or_default().into_iter().map(|entry| entry.path());
-        paths.filter(|path| path.is_dir()).collect()
-    };
-    below(root).iter().flat_map(|run| below(run)).collect()
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::list::below;
 use crate::adapters::processes::ProcessIdentity;
 use crate::adapters::service_folder as files;
 use crate::failpoint::fallible;
@@ -57,11 +58,7 @@ pub fn stop_one(path: &Path) -> io::Result<()> {
 pub fn stop_all(root: &Path, run_uid: &str) -> io::Result<()> {
     let run = files::path_of(root, run_uid, "any")?;
     let run = run.parent().unwrap_or(&run);
-    let entries = match std::fs::read_dir(run) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    let paths = below(run)?;
     let stopped: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = paths.iter().map(|path| scope.spawn(|| stop_one(path))).collect();
         let ends = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
