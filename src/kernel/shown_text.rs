@@ -31,6 +31,13 @@ pub fn many_lines(text: &str, most: usize) -> String {
     cut(&cleaned.collect::<String>(), most)
 }
 
+/// The last line that says something, in at most `most` characters, control characters left out.
+pub fn last_words(text: &str, most: usize) -> String {
+    let line = text.lines().rev().find(|line| !line.trim().is_empty());
+    let words = line.unwrap_or_default().chars().filter(|c| !c.is_control());
+    words.take(most).collect()
+}
+
 /// Whether a character shows as something else than itself, or as nothing.
 pub fn misleads(c: char) -> bool {
     let unseen = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}');

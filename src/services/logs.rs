@@ -7,6 +7,8 @@ use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
+use crate::kernel::shown_text;
+
 /// Bytes after which a new file is begun; two of them are kept.
 const BOUND: u64 = 512 * 1024;
 /// How much of the last line is told.
@@ -50,13 +52,7 @@ fn older(path: &Path) -> PathBuf {
 /// The last line that says something.
 pub fn last_words(path: &Path) -> String {
     let bytes = std::fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let line = text
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
-    line.chars().filter(|c| !c.is_control()).take(LAST_WORDS).collect()
+    shown_text::last_words(&String::from_utf8_lossy(&bytes), LAST_WORDS)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::adapters::nofollow::Folder;
 use crate::adapters::processes::{ProcessIdentity, SUPERVISOR};
 use crate::failpoint::fallible;
+use crate::kernel::shown_text;
 use crate::ports::executor::{StepEnd, StepError, StepKey};
 use crate::ports::step_folder as files;
 
@@ -130,11 +131,5 @@ fn last_words(files: &Folder) -> String {
         Ok(bytes)
     };
     let bytes = read(files.file(files::STDERR)).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let line = text
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
-    line.chars().filter(|c| !c.is_control()).take(LAST_WORDS).collect()
+    shown_text::last_words(&String::from_utf8_lossy(&bytes), LAST_WORDS)
 }
