@@ -114,6 +114,15 @@ async fn story(stage: &Stage, controller: &Controller) -> (Outcome, usize) {
         condition(r, "DocsServed")["status"] == "True"
     })
     .await;
+    // Who owned a ticket in between may differ; who owns it in the end may not.
+    for ticket in ["a-1", "b-1"] {
+        within(LONG, &format!("{ticket} is one's alone"), async || {
+            let status = stage.topology(ticket).await["status"].clone();
+            let alone = status["owner"]["runName"] == "one" && status["runs"] == 1;
+            (alone && status["authority"]["kind"] == "Workspace").then_some(())
+        })
+        .await;
+    }
     let writes = requests.map_or(0, |r| r.writes().len());
     (outcome(stage, controller).await, writes)
 }
