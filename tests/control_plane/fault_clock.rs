@@ -1,9 +1,8 @@
 //! The wall clock jumps two days ahead and two days back under a running controller (libfaketime; skipped without it).
 
-use std::path::PathBuf;
-
 use serde_json::json;
 
+use crate::faketime;
 use crate::fault_road::over;
 use crate::harness::cluster::variable;
 use crate::harness::history::{audit_of, verify};
@@ -13,16 +12,9 @@ use crate::harness::polling::{PATIENCE, within};
 use crate::harness::stage::Stage;
 use crate::road::{Road, Script};
 
-fn library() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").ok()?.filter_map(|e| Some(e.ok()?.path()));
-    folders
-        .map(|f| f.join("faketime/libfaketimeMT.so.1"))
-        .find(|f| f.exists())
-}
-
 #[tokio::test]
 async fn a_clock_that_jumps_neither_loses_the_lease_nor_turns_history_around() {
-    let Some(library) = library() else {
+    let Some(library) = faketime::library() else {
         println!("skipped: install the package 'faketime' to let the clock jump");
         return;
     };

@@ -38,6 +38,7 @@ mod crash_matrix;
 mod crash_story;
 #[cfg(feature = "failpoints")]
 mod crash_truth;
+mod faketime;
 mod fault_clock;
 mod fault_cluster;
 mod fault_credentials;

@@ -1,10 +1,10 @@
 //! Deadlines while things go wrong: the controller is down, the policy is edited, the clock jumps.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::faketime;
 use crate::harness::controller::Controller;
 use crate::harness::forum::{policy, question, say, told};
 use crate::harness::people::Person;
@@ -134,16 +134,9 @@ async fn an_edited_policy_holds_from_the_next_entry_on_and_a_wrong_one_never() {
     controller.terminate().await;
 }
 
-fn library() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").ok()?.filter_map(|e| Some(e.ok()?.path()));
-    folders
-        .map(|f| f.join("faketime/libfaketimeMT.so.1"))
-        .find(|f| f.exists())
-}
-
 #[tokio::test]
 async fn a_clock_that_jumps_a_day_ahead_and_back_escalates_nothing_early() {
-    let Some(library) = library() else {
+    let Some(library) = faketime::library() else {
         println!("skipped: install the package 'faketime' to let the clock jump");
         return;
     };
