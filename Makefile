@@ -57,7 +57,7 @@ test-crash: ## a story crashed, failed and delayed at every failpoint, then by p
 soak: ## make, change and delete Runs at random while the controller is killed, for METAWSM_SOAK_SECONDS (120)
 	@tests/control-plane/ensure-tools
 	cargo test --locked $(CRASH) --no-run
-	$(WITH) cargo test --locked $(CRASH) -- --ignored --nocapture soak_
+	METAWSM_SOAK_SECONDS=$${METAWSM_SOAK_SECONDS:-120} $(WITH) cargo test --locked $(CRASH) -- --nocapture soak_
 
 lint: ## formatting, clippy without warnings, shell and Go checks, CRDs and the metrics' reference as generated
 	@tests/control-plane/ensure-tools cargo cc go git shellcheck

@@ -332,10 +332,10 @@ async fn a_name_without_an_address_is_told_apart_from_a_refused_one() {
     assert_eq!(error.code, DocSourceCode::NameNotResolved);
 }
 
-/// Run by the test below, in a process of its own whose environment names a proxy.
-#[tokio::test]
-#[ignore = "started by a_proxy_of_the_environment_is_not_used"]
-async fn with_a_proxy_in_the_environment() {
+/// Tells the test below that it is the process whose environment names a proxy.
+const BEHIND_A_PROXY: &str = "METAWSM_TEST_BEHIND_A_PROXY";
+
+async fn connects_directly_although_a_proxy_is_named() {
     assert!(std::env::var("http_proxy").is_ok());
     let (address, connections) = forbidden().await;
     let client = client_with(rules(&["127.0.0.1"], &[]));
@@ -348,14 +348,15 @@ async fn with_a_proxy_in_the_environment() {
 
 #[tokio::test]
 async fn a_proxy_of_the_environment_is_not_used() {
+    if std::env::var_os(BEHIND_A_PROXY).is_some() {
+        return connects_directly_although_a_proxy_is_named().await;
+    }
     let (proxy, connections) = forbidden().await;
     let proxy = format!("http://{proxy}");
     let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--ignored",
-        "--exact",
-        "address_tricks::with_a_proxy_in_the_environment",
-    ]);
+    command
+        .args(["--exact", "address_tricks::a_proxy_of_the_environment_is_not_used"])
+        .env(BEHIND_A_PROXY, "1");
     for name in [
         "http_proxy",
         "HTTP_PROXY",
