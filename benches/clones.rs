@@ -1,18 +1,23 @@
 //! How long a hundred workspaces of one repository take beside a hundred `git clone --local` of it, in one run and in
 //! turn. `BENCH_CLONES` sets how many, `BENCH_DIR` the folder.
 
-mod world;
+mod shared {
+    pub mod comparison;
+    pub mod opening;
+    pub mod scratch;
+    pub mod timing;
+    pub mod world;
+}
 
+use shared::comparison::{median, ratio};
+use shared::opening::{header, number};
+use shared::timing::timed;
+use shared::world::{World, git};
 use std::fs;
 use std::time::Duration;
 
-use world::{World, header, ratio, timed};
-
 fn main() {
-    let clones = std::env::var("BENCH_CLONES")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(100);
+    let clones = number("BENCH_CLONES", 100);
     header("workspaces against git clone --local", clones);
     let world = World::new();
     world.write_documents(1_000, 0);
@@ -27,7 +32,7 @@ fn main() {
         let target = world.root.join(format!("clones/{number}"));
         let (from, to) = (world.home(), target.to_str().unwrap().to_owned());
         gits.push(timed(|| {
-            world::git(&world.root, &["clone", "-q", "--local", from.to_str().unwrap(), &to]);
+            git(&world.root, &["clone", "-q", "--local", from.to_str().unwrap(), &to]);
         }));
     }
     let (all, git): (Duration, Duration) = (ours.iter().sum(), gits.iter().sum());
@@ -36,7 +41,7 @@ fn main() {
         "first", "workspaces", "git clone", "ratio"
     );
     println!("{first:>12.1?} {all:>14.1?} {git:>14.1?} {:>8}", ratio(all, git));
-    let (ours, gits) = (world::median(&mut ours), world::median(&mut gits));
+    let (ours, gits) = (median(&mut ours), median(&mut gits));
     println!(
         "{:>12} {ours:>14.1?} {gits:>14.1?} {:>8}",
         "median each",

@@ -4,8 +4,14 @@
 //!
 //! `BENCH_ROUNDS` sets the rounds, `BENCH_EVENTS` the events of each, `BENCH_REDIS_URL` another Redis.
 
-mod records;
-mod world;
+mod shared {
+    pub mod comparison;
+    pub mod opening;
+    pub mod rate;
+    pub mod records;
+    pub mod scratch;
+    pub mod stores;
+}
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,17 +25,22 @@ use metawsm::ports::outbox::Outbox as _;
 use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamId, StreamReadReply};
+use shared::comparison::{median, ratio};
+use shared::opening::{header, number};
+use shared::rate::rate;
+use shared::scratch::scratch;
+use shared::stores;
 
 /// Entries read at once, by everybody.
 const PAGE: u32 = 512;
 
 #[tokio::main]
 async fn main() {
-    let (rounds, count) = (world::rounds(7), world::number("BENCH_EVENTS", 20_000));
-    world::header("reading metawsm.events against a bare XREADGROUP drain", rounds);
-    let mut connection = records::connected().await;
+    let (rounds, count) = (number("BENCH_ROUNDS", 7), number("BENCH_EVENTS", 20_000));
+    header("reading metawsm.events against a bare XREADGROUP drain", rounds);
+    let mut connection = stores::connected().await;
     let settings = RedisSettings {
-        url: records::redis_url(),
+        url: stores::redis_url(),
         prefix: format!("bench-{}:", uuid::Uuid::new_v4().simple()),
         ..RedisSettings::default()
     };
@@ -48,8 +59,8 @@ async fn main() {
             windows.push(window);
         }
     }
-    records::clear(&mut connection, &settings.prefix).await;
-    let bare = world::median(&mut bares);
+    stores::clear(&mut connection, &settings.prefix).await;
+    let bare = median(&mut bares);
     println!(
         "{:>8}  {:>24} {:>12} {:>12} {:>10}",
         "events", "", "decoded", "bare", "rate/bare"
@@ -58,20 +69,20 @@ async fn main() {
         ("consumer group", &mut decoded),
         ("reading a history back", &mut windows),
     ] {
-        let took = world::median(times);
+        let took = median(times);
         println!(
             "{count:>8}  {what:>24} {:>12} {:>12} {:>10}",
-            world::rate(count, took),
-            world::rate(count, bare),
-            world::ratio(bare, took)
+            rate(count, took),
+            rate(count, bare),
+            ratio(bare, took)
         );
     }
 }
 
 /// Real entries, as the relay publishes them.
 async fn fill(sink: &RedisSink, count: usize) {
-    let scratch = world::scratch();
-    let history = records::history_of(scratch.path(), count).await;
+    let scratch = scratch();
+    let history = stores::history_of(scratch.path(), count).await;
     let mut end = None;
     loop {
         let rows = history.pending(None, PAGE).await.unwrap();

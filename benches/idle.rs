@@ -6,33 +6,39 @@
 //! `METAWSM_BENCH_IDLE_SECONDS` sets the time, `BENCH_OBJECTS` the objects. Needs the control plane of
 //! `tests/control-plane/with`.
 
-#[allow(dead_code, unused_imports)]
+#[expect(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/control_plane/harness/mod.rs"]
 mod harness;
-mod settled;
-mod world;
+mod shared {
+    pub mod opening;
+    pub mod process;
+    pub mod processor_time;
+    pub mod settled;
+}
 
 use std::time::{Duration, Instant};
 
 use harness::requests::Requests;
-use settled::Settled;
+use shared::opening::{header, number};
+use shared::processor_time::processor_time;
+use shared::settled::Settled;
 
 /// How often the controller looks at what is settled.
 const HEARTBEAT: Duration = Duration::from_mins(10);
 
 #[tokio::main]
 async fn main() {
-    let count = world::number("BENCH_OBJECTS", 10_000);
-    let seconds = world::number("METAWSM_BENCH_IDLE_SECONDS", 300);
-    world::header("idle beside settled objects", 1);
+    let count = number("BENCH_OBJECTS", 10_000);
+    let seconds = number("METAWSM_BENCH_IDLE_SECONDS", 300);
+    header("idle beside settled objects", 1);
     let settled = Settled::objects(count).await;
     let mut controller = settled.controller().start();
     settled.until_passed(&controller).await;
     let pid = controller.pid().expect("it runs");
     let requests = Requests::from_now(&settled.cluster.namespace).expect("the audit log can be read");
-    let (begun, before) = (Instant::now(), settled::processor_time(pid));
+    let (begun, before) = (Instant::now(), processor_time(pid));
     tokio::time::sleep(Duration::from_secs(seconds as u64)).await;
-    let (length, after) = (begun.elapsed(), settled::processor_time(pid));
+    let (length, after) = (begun.elapsed(), processor_time(pid));
     let writes = requests.writes();
     controller.terminate().await;
     assert_eq!(writes, Vec::<String>::new(), "settled objects are not written");

@@ -4,8 +4,13 @@
 //!
 //! `BENCH_ROUNDS` sets the rounds, `BENCH_RECORDS` the records of each, `BENCH_DIR` the folder.
 
-mod records;
-mod world;
+mod shared {
+    pub mod comparison;
+    pub mod opening;
+    pub mod rate;
+    pub mod records;
+    pub mod scratch;
+}
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +20,11 @@ use metawsm::adapters::sqlite::History;
 use metawsm::adapters::system_clock::SystemClock;
 use metawsm::kernel::envelope::content_hash;
 use metawsm::ports::journal::Record;
+use shared::comparison::{median, ratio};
+use shared::opening::{header, number};
+use shared::rate::rate;
+use shared::records;
+use shared::scratch::scratch;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, QueryBuilder, Sqlite, SqliteConnection};
 
@@ -23,8 +33,8 @@ const ROWS: usize = 4;
 
 #[tokio::main]
 async fn main() {
-    let (rounds, count) = (world::rounds(7), world::number("BENCH_RECORDS", 4096));
-    world::header("journal against a raw batched insert", rounds);
+    let (rounds, count) = (number("BENCH_ROUNDS", 7), number("BENCH_RECORDS", 4096));
+    header("journal against a raw batched insert", rounds);
     println!(
         "{:>8} {:>8}  {:>12} {:>12} {:>10}",
         "records", "at once", "journal", "raw", "rate/raw"
@@ -33,7 +43,7 @@ async fn main() {
     for at_once in [16, 64] {
         let (mut ours, mut raws) = (Vec::new(), Vec::new());
         for round in 0..=rounds {
-            let scratch = world::scratch();
+            let scratch = scratch();
             let all: Vec<_> = (0..count).map(records::record).collect();
             let raw = raw(scratch.path(), &all, at_once).await;
             let our = journal(scratch.path(), all, at_once).await;
@@ -43,12 +53,12 @@ async fn main() {
                 raws.push(raw);
             }
         }
-        let (our, raw) = (world::median(&mut ours), world::median(&mut raws));
+        let (our, raw) = (median(&mut ours), median(&mut raws));
         println!(
             "{count:>8} {at_once:>8}  {:>12} {:>12} {:>10}",
-            world::rate(count * ROWS, our),
-            world::rate(count * ROWS, raw),
-            world::ratio(raw, our)
+            rate(count * ROWS, our),
+            rate(count * ROWS, raw),
+            ratio(raw, our)
         );
     }
 }

@@ -3,22 +3,27 @@
 //!
 //! `BENCH_ROUNDS` sets the rounds, `BENCH_OBJECTS` the objects. Needs the control plane of `tests/control-plane/with`.
 
-#[allow(dead_code, unused_imports)]
+#[expect(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/control_plane/harness/mod.rs"]
 mod harness;
-mod settled;
-mod world;
+mod shared {
+    pub mod opening;
+    pub mod process;
+    pub mod settled;
+}
 
 use kube::api::{Api, ListParams};
 use kube::{CustomResourceExt as _, ResourceExt as _};
 use metawsm::run::crd::Run;
 use metawsm::ticket_topology::crd::TicketTopology;
-use settled::Settled;
+use shared::opening::{header, number};
+use shared::process::of_process;
+use shared::settled::Settled;
 
 #[tokio::main]
 async fn main() {
-    let (rounds, count) = (world::rounds(3), world::number("BENCH_OBJECTS", 10_000));
-    world::header("memory of settled objects", rounds);
+    let (rounds, count) = (number("BENCH_ROUNDS", 3), number("BENCH_OBJECTS", 10_000));
+    header("memory of settled objects", rounds);
     let (full, empty) = (Settled::objects(count).await, Settled::objects(0).await);
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -54,7 +59,7 @@ fn mib(kib: usize) -> String {
 async fn resident(settled: &Settled) -> usize {
     let mut controller = settled.controller().start();
     settled.until_passed(&controller).await;
-    let status = settled::of_process(controller.pid().expect("it runs"), "status");
+    let status = of_process(controller.pid().expect("it runs"), "status");
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
     let kib = line.and_then(|l| l.split_whitespace().next()?.parse().ok());
     controller.terminate().await;

@@ -5,10 +5,15 @@
 //! `BENCH_ROUNDS` sets the rounds, `BENCH_FILES` the documents of a ticket. Needs the control plane of
 //! `tests/control-plane/with`.
 
-#[allow(dead_code, unused_imports)]
+#[expect(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/control_plane/harness/mod.rs"]
 mod harness;
-mod world;
+mod shared {
+    pub mod comparison;
+    pub mod opening;
+    pub mod scratch;
+    pub mod timing;
+}
 
 use std::path::Path;
 use std::process::Command;
@@ -25,18 +30,22 @@ use kube::{CustomResourceExt as _, ResourceExt as _};
 use metawsm::run::crd::Run;
 use metawsm::ticket_topology::crd::TicketTopology;
 use serde_json::{Value, json};
+use shared::comparison::{median, ratio};
+use shared::opening::{header, number};
+use shared::scratch::scratch;
+use shared::timing::timed;
 
 #[tokio::main]
 async fn main() {
-    let (rounds, files) = (world::rounds(9), world::number("BENCH_FILES", 133));
-    world::header(
+    let (rounds, files) = (number("BENCH_ROUNDS", 9), number("BENCH_FILES", 133));
+    header(
         "a Run from its creation to Ready against its requests and copies",
         rounds,
     );
     let (stage, bare) = (Stage::new().await, Cluster::new().await);
     let home = stage.repository("home");
     let controller = stage.controller("bench").with("METAWSM_LOG", "info").lead().await;
-    let scratch = world::scratch();
+    let scratch = scratch();
     let (mut ours, mut requests, mut copies, mut count) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for round in 0..=rounds {
         let ticket = format!("T-{round}");
@@ -46,7 +55,7 @@ async fn main() {
         let our = ready(&stage, &home, &format!("run-{round}"), &ticket).await;
         let asked = of(&log.on_our_group(), &[&format!("run-{round}"), &ticket.to_lowercase()]);
         let request = replay(&stage, &bare, &asked).await;
-        let copy = world::timed(|| copy(&home, &documents, &scratch.path().join(&ticket)));
+        let copy = timed(|| copy(&home, &documents, &scratch.path().join(&ticket)));
         // The first round fills the cache of the repository.
         if round > 0 {
             ours.push(our);
@@ -56,18 +65,14 @@ async fn main() {
         }
     }
     drop(controller);
-    let (our, request, copy) = (
-        world::median(&mut ours),
-        world::median(&mut requests),
-        world::median(&mut copies),
-    );
+    let (our, request, copy) = (median(&mut ours), median(&mut requests), median(&mut copies));
     println!(
         "{:>8}  {:>10} {:>10} {:>16} {:>10} {:>8}",
         "files", "Ready", "requests", "requests bare", "copy bare", "ratio"
     );
     println!(
         "{files:>8}  {our:>10.1?} {count:>10} {request:>16.1?} {copy:>10.1?} {:>8}",
-        world::ratio(our, request + copy)
+        ratio(our, request + copy)
     );
 }
 

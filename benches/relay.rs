@@ -4,8 +4,14 @@
 //!
 //! `BENCH_ROUNDS` sets the rounds, `BENCH_EVENTS` the events of each, `BENCH_REDIS_URL` another Redis.
 
-mod records;
-mod world;
+mod shared {
+    pub mod comparison;
+    pub mod opening;
+    pub mod rate;
+    pub mod records;
+    pub mod scratch;
+    pub mod stores;
+}
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +24,11 @@ use metawsm::relay::Relay;
 use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamId, StreamRangeReply};
+use shared::comparison::{median, ratio};
+use shared::opening::{header, number};
+use shared::rate::rate;
+use shared::scratch::scratch;
+use shared::stores;
 use tokio_util::sync::CancellationToken;
 
 /// What the controller keeps of each stream unless told otherwise.
@@ -27,11 +38,11 @@ const BATCH: usize = 256;
 
 #[tokio::main]
 async fn main() {
-    let (rounds, count) = (world::rounds(7), world::number("BENCH_EVENTS", 20_000));
-    world::header("relay against pipelined XADD", rounds);
-    let scratch = world::scratch();
-    let history = records::history_of(scratch.path(), count).await;
-    let mut connection = records::connected().await;
+    let (rounds, count) = (number("BENCH_ROUNDS", 7), number("BENCH_EVENTS", 20_000));
+    header("relay against pipelined XADD", rounds);
+    let scratch = scratch();
+    let history = stores::history_of(scratch.path(), count).await;
+    let mut connection = stores::connected().await;
     let prefix = format!("bench-{}:", uuid::Uuid::new_v4().simple());
     let (mut ours, mut raws) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
@@ -41,29 +52,29 @@ async fn main() {
             .await
             .unwrap();
         assert_eq!(entries.ids.len(), count, "every event arrived");
-        records::clear(&mut connection, &prefix).await;
+        stores::clear(&mut connection, &prefix).await;
         let raw = pipelined(&mut connection, &prefix, &entries.ids).await;
-        records::clear(&mut connection, &prefix).await;
+        stores::clear(&mut connection, &prefix).await;
         // The first round only warms up.
         if round > 0 {
             ours.push(our);
             raws.push(raw);
         }
     }
-    let (our, raw) = (world::median(&mut ours), world::median(&mut raws));
+    let (our, raw) = (median(&mut ours), median(&mut raws));
     println!("{:>8}  {:>12} {:>12} {:>10}", "events", "relay", "XADD", "rate/XADD");
     println!(
         "{count:>8}  {:>12} {:>12} {:>10}",
-        world::rate(count, our),
-        world::rate(count, raw),
-        world::ratio(raw, our)
+        rate(count, our),
+        rate(count, raw),
+        ratio(raw, our)
     );
 }
 
 /// From the relay's first look until it has marked everything as sent.
 async fn relay(history: &Arc<History>, prefix: &str, count: usize) -> Duration {
     let settings = RedisSettings {
-        url: records::redis_url(),
+        url: stores::redis_url(),
         prefix: prefix.to_owned(),
         ordered_length: LENGTH,
         typed_length: LENGTH,

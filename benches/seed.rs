@@ -3,17 +3,27 @@
 //!
 //! `BENCH_ROUNDS` sets the rounds, `BENCH_DIR` the folder (on the disk that is to be measured).
 
-mod world;
+mod shared {
+    pub mod comparison;
+    pub mod opening;
+    pub mod scratch;
+    pub mod timing;
+    pub mod world;
+}
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use metawsm::ports::workspaces::{SeedLimits, SeedPlan, SeedSource};
 use metawsm::steps::seed::seed;
-use world::{World, header, median, ratio, timed};
+use shared::comparison::{median, ratio};
+use shared::opening::{header, number};
+use shared::timing::{timed, timed_with};
+use shared::world::{UID, World, git};
 
 fn main() {
-    let rounds = world::rounds(5);
+    let rounds = number("BENCH_ROUNDS", 5);
     header("seed against cp -r && sync -f", rounds);
     println!(
         "{:>8}  {:>10} {:>10} {:>10} {:>12} {:>12}",
@@ -35,8 +45,8 @@ fn measure(files: usize, rounds: usize) {
         world.commit();
         let target = world.root.join(format!("copy-{round}"));
         copies.push(timed(|| copy(&world.documents(), &target)));
-        let plan = world.seed_plan("run");
-        let (took, outcome) = world::timed_with(|| seed(&plan, &mut world.context()));
+        let plan = seed_plan(&world, "run");
+        let (took, outcome) = timed_with(|| seed(&plan, &mut world.context()));
         assert_eq!(outcome.expect("the seed succeeds").files, i64::try_from(files).unwrap());
         seeds.push(took);
         commits.push(commit(&target));
@@ -64,11 +74,37 @@ fn copy(from: &Path, to: &Path) {
 
 /// What git alone takes to add and commit the same documents.
 fn commit(documents: &Path) -> std::time::Duration {
-    world::git(documents, &["init", "-q"]);
+    git(documents, &["init", "-q"]);
     let took = timed(|| {
-        world::git(documents, &["add", "--all"]);
-        world::git(documents, &["commit", "-qm", "documents"]);
+        git(documents, &["add", "--all"]);
+        git(documents, &["commit", "-qm", "documents"]);
     });
     fs::remove_dir_all(documents).unwrap();
     took
+}
+
+fn seed_plan(world: &World, run: &str) -> SeedPlan {
+    let base = fs::read_to_string(world.folder(run).join(".metawsm/base-home")).unwrap();
+    SeedPlan {
+        folder: world.folder(run),
+        owner_uid: UID.into(),
+        namespace: "team".into(),
+        cache_root: world.root.join("cache"),
+        branch: format!("task/{run}"),
+        ticket: "A-1".into(),
+        home: world.repo(),
+        base_commit: base,
+        docs_path: "ttmp".into(),
+        source: SeedSource::WorkingTree,
+        last_revision: None,
+        brief: None,
+        limits: SeedLimits {
+            max_files: 100_000,
+            max_bytes: 1 << 30,
+            max_file_bytes: 1 << 20,
+            max_depth: 32,
+            max_name_bytes: 255,
+        },
+        rules: world.rules(),
+    }
 }

@@ -4,11 +4,16 @@
 //!
 //! `BENCH_ROUNDS` sets the rounds, `BENCH_OBJECTS` the objects. Needs the control plane of `tests/control-plane/with`.
 
-#[allow(dead_code, unused_imports)]
+#[expect(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/control_plane/harness/mod.rs"]
 mod harness;
-mod settled;
-mod world;
+mod shared {
+    pub mod comparison;
+    pub mod opening;
+    pub mod process;
+    pub mod processor_time;
+    pub mod settled;
+}
 
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
@@ -19,12 +24,15 @@ use kube::api::{Api, ListParams};
 use metawsm::run::crd::Run;
 use metawsm::ticket_topology::crd::TicketTopology;
 use serde::de::DeserializeOwned;
-use settled::Settled;
+use shared::comparison::{median, ratio};
+use shared::opening::{header, number};
+use shared::processor_time::processor_time;
+use shared::settled::Settled;
 
 #[tokio::main]
 async fn main() {
-    let (rounds, count) = (world::rounds(5), world::number("BENCH_OBJECTS", 10_000));
-    world::header("start with settled objects against a plain list and decode", rounds);
+    let (rounds, count) = (number("BENCH_ROUNDS", 5), number("BENCH_OBJECTS", 10_000));
+    header("start with settled objects against a plain list and decode", rounds);
     let settled = Settled::objects(count).await;
     let requests = Requests::from_now(&settled.cluster.namespace).expect("the audit log can be read");
     let (mut starts, mut lists, mut works) = (Vec::new(), Vec::new(), Vec::new());
@@ -40,15 +48,15 @@ async fn main() {
     }
     let writes = requests.writes();
     assert_eq!(writes, Vec::<String>::new(), "settled objects are not written");
-    let (start, list) = (world::median(&mut starts), world::median(&mut lists));
+    let (start, list) = (median(&mut starts), median(&mut lists));
     println!(
         "{:>8}  {:>12} {:>14} {:>14} {:>10} {:>8}",
         "objects", "start", "processor time", "list + decode", "ratio", "writes"
     );
     println!(
         "{count:>8}  {start:>12.1?} {:>14.1?} {list:>14.1?} {:>10} {:>8}",
-        world::median(&mut works),
-        world::ratio(start, list),
+        median(&mut works),
+        ratio(start, list),
         writes.len()
     );
 }
@@ -59,7 +67,7 @@ async fn start(settled: &Settled) -> (Duration, Duration) {
     let mut controller = settled.controller().start();
     settled.until_passed(&controller).await;
     let took = begun.elapsed();
-    let worked = settled::processor_time(controller.pid().expect("it runs"));
+    let worked = processor_time(controller.pid().expect("it runs"));
     controller.terminate().await;
     (took, worked)
 }

@@ -3,10 +3,9 @@
 //!
 //! Half are Runs that were accepted, prepared and then suspended, half are the topologies that they claim: one of each is
 //! made by a real controller, the others are written after it, with names, uids and chained journals of their own.
-#![allow(dead_code)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -28,9 +27,6 @@ const NUMBER: &str = "00000";
 const AT_ONCE: usize = 16;
 /// How long the objects are made to keep still before they count as settled.
 const STILL: Duration = Duration::from_secs(5);
-
-/// In what part of a second `/proc` counts: `USER_HZ`, the same wherever this runs.
-const TICKS: u64 = 100;
 
 /// A namespace of settled objects, and the data folder of the controller that settled them.
 pub struct Settled {
@@ -107,7 +103,7 @@ impl Settled {
 }
 
 /// The sum over all labels of a number on the metrics page.
-pub fn sum(page: &str, name: &str) -> usize {
+fn sum(page: &str, name: &str) -> usize {
     let lines = page.lines().filter(|l| l.starts_with(name));
     let values = lines.filter_map(|l| l.rsplit(' ').next()?.parse::<usize>().ok());
     values.sum()
@@ -220,18 +216,4 @@ fn first_generation(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(first_generation),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-/// What `/proc` says of a process in a file of its own, as words.
-pub fn of_process(pid: u32, file: &str) -> String {
-    fs::read_to_string(Path::new("/proc").join(pid.to_string()).join(file)).expect("the process is there")
-}
-
-/// What a process and its children that ended have worked so far, in user and kernel mode.
-pub fn processor_time(pid: u32) -> Duration {
-    let stat = of_process(pid, "stat");
-    // The name in brackets may hold blanks: fields are counted after it, from the third on.
-    let fields = stat.rsplit_once(')').expect("it has a name").1.split_whitespace();
-    let ticks: u64 = fields.skip(11).take(4).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 1000 / TICKS)
 }
