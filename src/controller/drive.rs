@@ -9,7 +9,8 @@ use kube::runtime::controller::Action;
 use tracing::{debug, warn};
 
 use super::context::Context;
-use super::kind::{CommonStatus, Kind, subject_of};
+use super::kind::{Kind, subject_of};
+use super::kind_status::CommonStatus;
 use super::memory::version;
 use super::{finalizer, policy, recall, status, whole};
 use crate::failpoint::{fallible, sabotaged};

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
+use kube::core::object::{HasSpec, HasStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::kind_status::CommonStatus;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{JournalEntry, Transition};
 use crate::kernel::moment::Moment;
@@ -18,15 +19,6 @@ use crate::kernel::outcome::Failure;
 use crate::kernel::plan::Plan;
 use crate::kernel::subject::Subject;
 use crate::ports::journal::Mirror;
-
-/// The parts that every status has.
-pub trait CommonStatus: Clone + PartialEq + Default + Serialize + Send + Sync {
-    fn conditions(&self) -> &[Condition];
-    fn conditions_mut(&mut self) -> &mut Vec<Condition>;
-    fn journal(&self) -> &[JournalEntry];
-    fn set_journal(&mut self, journal: Vec<JournalEntry>);
-    fn set_observed_generation(&mut self, generation: i64);
-}
 
 /// How a transition is told to somebody who runs `kubectl describe`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +35,8 @@ pub struct Note {
 #[async_trait]
 pub trait Kind: Send + Sync + 'static {
     type Resource: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + HasSpec<Spec: Serialize>
+        + HasStatus<Status = Self::Status>
         + Clone
         + Debug
         + Serialize
@@ -63,10 +57,14 @@ pub trait Kind: Send + Sync + 'static {
     /// Its finalizer.
     const FINALIZER: &'static str;
 
-    fn status(object: &Self::Resource) -> Option<&Self::Status>;
+    fn status(object: &Self::Resource) -> Option<&Self::Status> {
+        object.status()
+    }
 
     /// The spec as JSON, for the mirror.
-    fn spec(object: &Self::Resource) -> Value;
+    fn spec(object: &Self::Resource) -> Value {
+        serde_json::to_value(object.spec()).unwrap_or_default()
+    }
 
     /// Takes out of an object what the cache need not hold. A pass that needs it reads the object whole.
     fn prune(_object: &mut Self::Resource) {}

@@ -12,6 +12,7 @@ pub mod finalizer;
 mod gone;
 pub mod guarded;
 pub mod kind;
+pub mod kind_status;
 pub mod lease;
 pub mod memory;
 pub mod metrics;

@@ -6,7 +6,8 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::context::Context;
-use super::kind::{CommonStatus, Kind};
+use super::kind::Kind;
+use super::kind_status::CommonStatus;
 use super::memory::version;
 use crate::failpoint::sabotaged;
 use crate::kernel::condition::{self, AUDIT_FORKED, READY, RECONCILING, STALLED, Verdict};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use kube::Resource;
 
 use super::context::Context;
-use super::kind::{CommonStatus, Kind};
+use super::kind::Kind;
+use super::kind_status::CommonStatus;
 use crate::kernel::outcome::Failure;
 
 /// The object, whole where that is needed.

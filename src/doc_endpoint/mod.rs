@@ -25,12 +25,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::reflector::Store;
-use serde_json::Value;
 
-use crate::controller::kind::{CommonStatus, Kind, Note};
+use crate::controller::kind::{Kind, Note};
 use crate::controller::runner::Guarded;
 use crate::federation::Prober;
 use crate::kernel::event::DomainEvent;
@@ -73,14 +71,6 @@ impl Kind for DocEndpointKind {
     const MANAGER: &'static str = "metawsm-docendpoint";
     const FINALIZER: &'static str = finalizers::DOC_ENDPOINT.finalizer;
 
-    fn status(object: &DocEndpoint) -> Option<&DocEndpointStatus> {
-        object.status.as_ref()
-    }
-
-    fn spec(object: &DocEndpoint) -> Value {
-        serde_json::to_value(&object.spec).unwrap_or_default()
-    }
-
     async fn observe(&self, object: &Arc<DocEndpoint>, _room: usize) -> Result<observe::Observed, Failure> {
         observe::observe(self, object).await
     }
@@ -103,23 +93,5 @@ impl Kind for DocEndpointKind {
 
     fn vanished() -> Transition {
         events::deleted(None, true)
-    }
-}
-
-impl CommonStatus for DocEndpointStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
-        &mut self.conditions
-    }
-    fn journal(&self) -> &[JournalEntry] {
-        &self.journal
-    }
-    fn set_journal(&mut self, journal: Vec<JournalEntry>) {
-        self.journal = journal;
-    }
-    fn set_observed_generation(&mut self, generation: i64) {
-        self.observed_generation = Some(generation);
     }
 }

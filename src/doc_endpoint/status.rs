@@ -1,95 +1,75 @@
 //! The status of a DocEndpoint: what is known about the server. Types; nothing else.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::journal::JournalEntry;
+use crate::controller::kind_status::kind_status;
 use crate::kernel::moment::Moment;
 
-/// What is known about a server of documents. Written only when something changed, so times of what goes on all the
-/// while are coarse on purpose.
-#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct DocEndpointStatus {
-    /// The generation of the spec that this status speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
+kind_status! {
+    /// What is known about a server of documents. Written only when something changed, so times of what goes on all the
+    /// while are coarse on purpose.
+    pub struct DocEndpointStatus {
+        /// The last value of the annotation `metawsm.dev/requestedAt` that was answered: the index was refreshed after it.
+        last_handled_request,
 
-    /// The last value of the annotation `metawsm.dev/requestedAt` that was answered: the index was refreshed after it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub last_handled_request: Option<String>,
+        /// The address that is asked: of a Repo endpoint its own, of a workspace what the controller serves for it now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(max = 2048))]
+        pub url: Option<String>,
 
-    /// The address that is asked: of a Repo endpoint its own, of a workspace what the controller serves for it now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048))]
-    pub url: Option<String>,
+        /// Where people read the documents in a browser.
+        #[serde(default, rename = "webURL", skip_serializing_if = "Option::is_none")]
+        #[schemars(length(max = 2048))]
+        pub web_url: Option<String>,
 
-    /// Where people read the documents in a browser.
-    #[serde(default, rename = "webURL", skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048))]
-    pub web_url: Option<String>,
+        /// Whether the last question was answered as it should be.
+        #[serde(default)]
+        pub reachable: bool,
 
-    /// Whether the last question was answered as it should be.
-    #[serde(default)]
-    pub reachable: bool,
+        /// When the server's index was built, by its own clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub indexed_at: Option<Moment>,
 
-    /// When the server's index was built, by its own clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub indexed_at: Option<Moment>,
+        /// How many documents are in that index.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub docs_indexed: Option<i64>,
 
-    /// How many documents are in that index.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub docs_indexed: Option<i64>,
+        /// How many tickets it knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub tickets: Option<i64>,
 
-    /// How many tickets it knows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tickets: Option<i64>,
+        /// The folder of the documents, as the server names it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(max = 4096))]
+        pub root: Option<String>,
 
-    /// The folder of the documents, as the server names it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 4096))]
-    pub root: Option<String>,
+        /// How long a round of questions takes, in steps of a factor of four, like `<64ms`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(max = 16))]
+        pub latency: Option<String>,
 
-    /// How long a round of questions takes, in steps of a factor of four, like `<64ms`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16))]
-    pub latency: Option<String>,
+        /// How many rounds failed in a row; counted in steps of a power of two, so that a long outage writes little.
+        #[serde(default)]
+        pub consecutive_failures: i64,
 
-    /// How many rounds failed in a row; counted in steps of a power of two, so that a long outage writes little.
-    #[serde(default)]
-    pub consecutive_failures: i64,
+        /// Why the last round failed; gone once one succeeds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub last_error: Option<EndpointError>,
 
-    /// Why the last round failed; gone once one succeeds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<EndpointError>,
+        /// When the controller last had the index refreshed, or tried to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub last_refresh_at: Option<Moment>,
 
-    /// When the controller last had the index refreshed, or tried to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_refresh_at: Option<Moment>,
+        /// How that ended, or since when a refresh waits and until when.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub refresh: Option<Refresh>,
 
-    /// How that ended, or since when a refresh waits and until when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh: Option<Refresh>,
-
-    /// The revision of the workspace's seed that the index is known to hold. Workspace endpoints only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 71))]
-    pub seed_revision: Option<String>,
-
-    /// Whether all is well: see each condition's reason and message.
-    #[serde(default)]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
-
-    /// The transitions decided last, oldest first; history is a function of it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub journal: Vec<JournalEntry>,
+        /// The revision of the workspace's seed that the index is known to hold. Workspace endpoints only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(max = 71))]
+        pub seed_revision: Option<String>,
+    }
 }
 
 /// Why a question was not answered as it should be.

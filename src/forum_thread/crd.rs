@@ -10,13 +10,16 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use super::posts::{Author, Party, Post, PostKind};
+pub use super::posts::{Author, Post, PostKind};
 #[allow(
     clippy::wildcard_imports,
     reason = "the rules are named at every place that uses them"
 )]
 use super::rules::*;
 pub use super::status::*;
+pub use crate::kernel::question::{
+    Participant as Party, QuestionState as ThreadState, Turn as WaitingOn, Urgency as Priority,
+};
 use crate::kernel::text_rules::{
     DNS_LABEL, DNS_NAME, ONE_LINE, ONE_LINE_HELP, POST_ID, POST_ID_HELP, TICKET, TICKET_HELP,
 };
@@ -216,28 +219,6 @@ pub enum ChangedField {
     State,
     Priority,
     Assignee,
-}
-
-/// Where a question stands.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum ThreadState {
-    #[default]
-    New,
-    Triaged,
-    WaitingOperator,
-    WaitingHuman,
-    Answered,
-    Closed,
-}
-
-/// How urgent a question is.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Priority {
-    Low,
-    #[default]
-    Normal,
-    High,
-    Urgent,
 }
 
 /// Whether the decision goes into the ticket's documents.

@@ -9,10 +9,10 @@ use super::history::{By, Changed, Fact};
 use super::observe::Observed;
 use super::snapshot;
 use super::state_since::state_since;
-use super::waiting_on::waiting_on;
 use crate::kernel::event::event_id;
 use crate::kernel::journal::Transition;
 use crate::kernel::moment::Moment;
+use crate::kernel::question;
 
 /// A plan in the making.
 pub struct Draft<'a> {
@@ -153,9 +153,9 @@ impl<'a> Draft<'a> {
             Changed::Priority(_, to) => self.status.priority = Some(*to),
             Changed::Assignee(_, to) => self.status.assigned_to.clone_from(to),
         }
-        let turn = waiting_on(
+        let turn = question::turn(
             self.status.state.unwrap_or_default(),
-            self.status.assigned_to.as_ref(),
+            self.status.assigned_to.as_ref().map(|a| a.kind),
             self.asked_by(),
         );
         let author = match by {

@@ -35,17 +35,15 @@ pub mod status;
 mod summary;
 #[cfg(test)]
 mod tests;
-mod waiting_on;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::controller::kind::{CommonStatus, Kind, Note};
+use crate::controller::kind::{Kind, Note};
 use crate::kernel::event::DomainEvent;
 use crate::kernel::finalizers;
 use crate::kernel::journal::{JournalEntry, Transition};
@@ -84,10 +82,6 @@ impl Kind for ThreadKind {
     const NAME: &'static str = "ForumThread";
     const MANAGER: &'static str = "metawsm-thread";
     const FINALIZER: &'static str = finalizers::THREAD.finalizer;
-
-    fn status(object: &ForumThread) -> Option<&ForumThreadStatus> {
-        object.status.as_ref()
-    }
 
     fn spec(object: &ForumThread) -> Value {
         let mut object = object.clone();
@@ -145,23 +139,5 @@ impl Kind for ThreadKind {
     fn vanished_from(mirror: &Mirror) -> Transition {
         let (spec, status) = (&mirror.spec, &mirror.status);
         events::deleted(&status["state"], &spec["ticket"], &spec["runRef"]["name"], true)
-    }
-}
-
-impl CommonStatus for ForumThreadStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
-        &mut self.conditions
-    }
-    fn journal(&self) -> &[JournalEntry] {
-        &self.journal
-    }
-    fn set_journal(&mut self, journal: Vec<JournalEntry>) {
-        self.journal = journal;
-    }
-    fn set_observed_generation(&mut self, generation: i64) {
-        self.observed_generation = Some(generation);
     }
 }

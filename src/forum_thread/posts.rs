@@ -4,6 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::crd::Party;
 use crate::kernel::text_rules::{HUMAN_TEXT, HUMAN_TEXT_HELP, ONE_LINE, ONE_LINE_HELP, POST_ID, POST_ID_HELP};
 
 /// One thing said. It never changes.
@@ -68,12 +69,4 @@ pub struct Author {
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(ONE_LINE).message(ONE_LINE_HELP))]
     pub via: Option<String>,
-}
-
-/// Who takes part in a conversation.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Party {
-    Agent,
-    Operator,
-    Human,
 }

@@ -1,98 +1,70 @@
 //! What a thread's status says: types and nothing else.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::crd::{Assignee, Party, PostKind, Priority, ThreadState};
-use crate::kernel::journal::JournalEntry;
+use super::crd::{Assignee, Party, PostKind, Priority, ThreadState, WaitingOn};
+use crate::controller::kind_status::kind_status;
 use crate::kernel::moment::Moment;
 
-/// What has become of the thread, as it was recorded.
-#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct ForumThreadStatus {
-    /// The generation of the spec that this status speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
+kind_status! {
+    /// What has become of the thread, as it was recorded.
+    pub struct ForumThreadStatus {
+        /// The last value of the annotation `metawsm.dev/requestedAt` that was answered.
+        last_handled_request,
 
-    /// The last value of the annotation `metawsm.dev/requestedAt` that was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub last_handled_request: Option<String>,
+        /// The state that was recorded last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub state: Option<ThreadState>,
 
-    /// The state that was recorded last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<ThreadState>,
+        /// Since when; the clock of the deadlines runs from here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub state_since: Option<Moment>,
 
-    /// Since when; the clock of the deadlines runs from here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_since: Option<Moment>,
+        /// Whose turn it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub waiting_on: Option<WaitingOn>,
 
-    /// Whose turn it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting_on: Option<WaitingOn>,
+        /// The assignee as columns show it: of a service account only the last part, of a long name its beginning.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(max = 253))]
+        pub assignee: Option<String>,
 
-    /// The assignee as columns show it: of a service account only the last part, of a long name its beginning.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub assignee: Option<String>,
+        /// The priority that was recorded last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub priority: Option<Priority>,
 
-    /// The priority that was recorded last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub priority: Option<Priority>,
+        /// The assignee that was recorded last, in full.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub assigned_to: Option<Assignee>,
 
-    /// The assignee that was recorded last, in full.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub assigned_to: Option<Assignee>,
+        /// The posts that were recorded, in the order of `spec.posts`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = 64))]
+        #[x_kube(merge_strategy = ListMerge::Atomic)]
+        pub posts: Vec<RecordedPost>,
 
-    /// The posts that were recorded, in the order of `spec.posts`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub posts: Vec<RecordedPost>,
+        /// How many posts were recorded.
+        #[serde(default)]
+        pub post_count: i64,
 
-    /// How many posts were recorded.
-    #[serde(default)]
-    pub post_count: i64,
+        /// How many lines of `spec.changes` were recorded.
+        #[serde(default)]
+        pub change_count: i64,
 
-    /// How many lines of `spec.changes` were recorded.
-    #[serde(default)]
-    pub change_count: i64,
+        /// The post that was recorded last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub last_post: Option<LastPost>,
 
-    /// The post that was recorded last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_post: Option<LastPost>,
+        /// The clock of the present state.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub sla: Option<SlaStatus>,
 
-    /// The clock of the present state.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sla: Option<SlaStatus>,
-
-    /// Whether the decision has reached the ticket's documents.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub docs_sync: Option<DocsSyncStatus>,
-
-    /// Whether all is well: see each condition's reason and message.
-    #[serde(default)]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
-
-    /// The transitions decided last, oldest first; history is a function of it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub journal: Vec<JournalEntry>,
-}
-
-/// Whose turn it is.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WaitingOn {
-    Agent,
-    Operator,
-    Human,
-    Nobody,
+        /// Whether the decision has reached the ticket's documents.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub docs_sync: Option<DocsSyncStatus>,
+    }
 }
 
 /// A post that was recorded.

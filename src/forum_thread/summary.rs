@@ -3,9 +3,9 @@
 use super::crd::ThreadState;
 use super::draft::Draft;
 use super::observe::Observed;
-use super::waiting_on::waiting_on;
 use crate::kernel::condition::{self, READY, RECONCILING, STALLED, Tri, Verdict};
 use crate::kernel::moment::Moment;
+use crate::kernel::question;
 
 /// Whether the question is answered in time, so far.
 pub const WITHIN_SLA: &str = "WithinSLA";
@@ -19,7 +19,7 @@ pub fn describe(draft: &mut Draft<'_>, observed: &Observed, now: Moment) {
     let status = &mut draft.status;
     let state = status.state.unwrap_or(thread.spec.state);
     let assignee = status.assigned_to.as_ref();
-    status.waiting_on = Some(waiting_on(state, assignee, asked_by));
+    status.waiting_on = Some(question::turn(state, assignee.map(|a| a.kind), asked_by));
     status.assignee = assignee.map(|a| shown_name(&a.name));
     if let Some(sla) = status.sla.as_mut() {
         sla.due = sla.deadline.map(shown_time);

@@ -1,9 +1,10 @@
-//! The words that questions are told apart by, as events and read models spell them, and whose turn it is. Pure; the
-//! resource has its own types of the same words (`forum_thread/crd.rs`), and a test holds the two together.
+//! The words that questions are told apart by, as the resource, its events and the read models spell them, and whose turn
+//! it is. Pure.
 
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Not one of the words.
@@ -15,10 +16,10 @@ pub struct UnknownWord {
 }
 
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($word:ident),+ $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[$usual:meta])? $word:ident),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name { $($word),+ }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum $name { $($(#[$usual])? $word),+ }
 
         impl $name {
             /// Every word, in order.
@@ -51,11 +52,13 @@ macro_rules! words {
 
 words! {
     /// Where a question stands.
-    QuestionState { New, Triaged, WaitingOperator, WaitingHuman, Answered, Closed }
+    #[derive(Default)]
+    QuestionState { #[default] New, Triaged, WaitingOperator, WaitingHuman, Answered, Closed }
 }
 words! {
-    /// How urgent it is, least first.
-    Urgency { Low, Normal, High, Urgent }
+    /// How urgent a question is, least first.
+    #[derive(Default)]
+    Urgency { Low, #[default] Normal, High, Urgent }
 }
 words! {
     /// Who takes part.
@@ -99,16 +102,22 @@ mod tests {
     }
 
     #[test]
-    fn an_answered_question_is_the_turn_of_who_asked() {
-        let asked = Some(Participant::Agent);
-        assert_eq!(
-            turn(QuestionState::Answered, Some(Participant::Human), asked),
-            Turn::Agent
-        );
-        assert_eq!(
-            turn(QuestionState::Triaged, Some(Participant::Human), asked),
-            Turn::Human
-        );
-        assert_eq!(turn(QuestionState::Closed, None, asked), Turn::Nobody);
+    fn every_state_says_whose_turn_it_is() {
+        use QuestionState::{Answered, Closed, New, Triaged, WaitingHuman, WaitingOperator};
+        let (human, agent) = (Some(Participant::Human), Some(Participant::Agent));
+        let table = [
+            (New, None, None, Turn::Operator),
+            (New, human, None, Turn::Human),
+            (Triaged, None, agent, Turn::Operator),
+            (Triaged, human, agent, Turn::Human),
+            (WaitingOperator, human, None, Turn::Operator),
+            (WaitingHuman, None, None, Turn::Human),
+            (Answered, human, agent, Turn::Agent),
+            (Answered, None, None, Turn::Nobody),
+            (Closed, human, agent, Turn::Nobody),
+        ];
+        for (state, assignee, asked_by, expected) in table {
+            assert_eq!(turn(state, assignee, asked_by), expected, "{state}");
+        }
     }
 }

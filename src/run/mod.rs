@@ -43,12 +43,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::reflector::Store;
-use serde_json::Value;
 
-use crate::controller::kind::{CommonStatus, Kind, Note};
+use crate::controller::kind::{Kind, Note};
 use crate::controller::runner::Guarded;
 use crate::doc_endpoint::crd::DocEndpoint;
 use crate::forum_thread::crd::ForumThread;
@@ -109,14 +107,6 @@ impl Kind for RunKind {
     const MANAGER: &'static str = "metawsm-run";
     const FINALIZER: &'static str = finalizers::RUN.finalizer;
 
-    fn status(object: &Run) -> Option<&RunStatus> {
-        object.status.as_ref()
-    }
-
-    fn spec(object: &Run) -> Value {
-        serde_json::to_value(&object.spec).unwrap_or_default()
-    }
-
     async fn observe(&self, object: &Arc<Run>, room: usize) -> Result<observe::Observed, Failure> {
         observe::observe(self, object, room).await
     }
@@ -139,24 +129,6 @@ impl Kind for RunKind {
 
     fn vanished() -> Transition {
         events::deleted(&[], true)
-    }
-}
-
-impl CommonStatus for RunStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
-        &mut self.conditions
-    }
-    fn journal(&self) -> &[JournalEntry] {
-        &self.journal
-    }
-    fn set_journal(&mut self, journal: Vec<JournalEntry>) {
-        self.journal = journal;
-    }
-    fn set_observed_generation(&mut self, generation: i64) {
-        self.observed_generation = Some(generation);
     }
 }
 

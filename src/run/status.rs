@@ -1,62 +1,43 @@
 //! What a Run's status says: types and nothing else.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::crd::{DocAuthorityMode, DocSeedMode};
-use crate::kernel::journal::JournalEntry;
+use crate::controller::kind_status::kind_status;
 use crate::kernel::moment::Moment;
 
-/// What has become of the Run.
-#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct RunStatus {
-    /// The generation of the spec that this status speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
+kind_status! {
+    /// What has become of the Run.
+    pub struct RunStatus {
+        /// The last value of the annotation `metawsm.dev/requestedAt` that was answered.
+        last_handled_request,
 
-    /// The last value of the annotation `metawsm.dev/requestedAt` that was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub last_handled_request: Option<String>,
+        /// Where the Run is, in one word for people. Nothing is decided on it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub phase: Option<Phase>,
 
-    /// Where the Run is, in one word for people. Nothing is decided on it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phase: Option<Phase>,
+        /// The home of the documents, resolved once when the Run was accepted, and how fresh they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub docs: Option<DocsStatus>,
 
-    /// The home of the documents, resolved once when the Run was accepted, and how fresh they are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub docs: Option<DocsStatus>,
+        /// One workspace per ticket, in the order of `spec.tickets`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = 16))]
+        #[x_kube(merge_strategy = ListMerge::Atomic)]
+        pub workspaces: Vec<WorkspaceStatus>,
 
-    /// One workspace per ticket, in the order of `spec.tickets`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub workspaces: Vec<WorkspaceStatus>,
+        /// The questions that were asked in this Run and are not answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub forum: Option<ForumCounts>,
 
-    /// The questions that were asked in this Run and are not answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forum: Option<ForumCounts>,
-
-    /// What somebody should know although the Run goes on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub warnings: Vec<Warning>,
-
-    /// Whether all is well: see each condition's reason and message.
-    #[serde(default)]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
-
-    /// The transitions decided last, oldest first; history is a function of it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub journal: Vec<JournalEntry>,
+        /// What somebody should know although the Run goes on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = 16))]
+        #[x_kube(merge_strategy = ListMerge::Atomic)]
+        pub warnings: Vec<Warning>,
+    }
 }
 
 /// How many questions of a Run are not answered.

@@ -2,4 +2,3 @@
 
 mod api_server;
 mod claims;
-mod forum;

@@ -1,11 +1,10 @@
 //! The TicketTopology resource: types, rules and columns; nothing else.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::journal::JournalEntry;
+use crate::controller::kind_status::kind_status;
 use crate::kernel::moment::Moment;
 use crate::kernel::text_rules::{DNS_LABEL, DOCS_PATH, DOCS_PATH_HELP, ONE_WORD, TICKET, TICKET_HELP};
 
@@ -81,69 +80,51 @@ pub fn default_docs_path() -> String {
     "ttmp".to_owned()
 }
 
-/// What is known about a ticket's documents.
-#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct TicketTopologyStatus {
-    /// The generation of the spec that this status speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
+kind_status! {
+    /// What is known about a ticket's documents.
+    pub struct TicketTopologyStatus {
+        /// The last value of the annotation `metawsm.dev/requestedAt` that was answered.
+        last_handled_request,
 
-    /// The last value of the annotation `metawsm.dev/requestedAt` that was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub last_handled_request: Option<String>,
+        /// The Run whose workspace is authoritative: the oldest claim.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub owner: Option<Owner>,
 
-    /// The Run whose workspace is authoritative: the oldest claim.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<Owner>,
+        /// How many Runs claim the ticket.
+        #[serde(default)]
+        pub runs: i64,
 
-    /// How many Runs claim the ticket.
-    #[serde(default)]
-    pub runs: i64,
+        /// Which copy of the documents is the truth now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub authority: Option<Authority>,
 
-    /// Which copy of the documents is the truth now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub authority: Option<Authority>,
+        /// What the authoritative copy says of the ticket: the last good answer, also after a restart.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub record: Option<Record>,
 
-    /// What the authoritative copy says of the ticket: the last good answer, also after a restart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub record: Option<Record>,
+        /// Every other copy of the ticket's documents, and why it is not the authority; the likeliest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = 16))]
+        #[x_kube(merge_strategy = ListMerge::Atomic)]
+        pub alternates: Vec<Alternate>,
 
-    /// Every other copy of the ticket's documents, and why it is not the authority; the likeliest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub alternates: Vec<Alternate>,
+        /// How many endpoints have or should have the ticket's documents, the authority among them. Where there are more
+        /// than the list of alternates holds, this tells.
+        #[serde(default)]
+        pub copies: i64,
 
-    /// How many endpoints have or should have the ticket's documents, the authority among them. Where there are more
-    /// than the list of alternates holds, this tells.
-    #[serde(default)]
-    pub copies: i64,
+        /// What somebody should know although all goes on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = 16))]
+        #[x_kube(merge_strategy = ListMerge::Atomic)]
+        pub warnings: Vec<TopologyWarning>,
 
-    /// What somebody should know although all goes on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub warnings: Vec<TopologyWarning>,
-
-    /// The Runs that work on the ticket, each its own entry, written by the Run itself.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["runUID".into()]))]
-    pub claims: Vec<Claim>,
-
-    /// Whether all is well: see each condition's reason and message.
-    #[serde(default)]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
-
-    /// The transitions decided last, oldest first; history is a function of it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub journal: Vec<JournalEntry>,
+        /// The Runs that work on the ticket, each its own entry, written by the Run itself.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(length(max = 64))]
+        #[x_kube(merge_strategy = ListMerge::Map(vec!["runUID".into()]))]
+        pub claims: Vec<Claim>,
+    }
 }
 
 /// The Run whose workspace is authoritative.

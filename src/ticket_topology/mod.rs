@@ -22,12 +22,10 @@ mod verdicts;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::reflector::Store;
-use serde_json::Value;
 
-use crate::controller::kind::{CommonStatus, Kind, Note};
+use crate::controller::kind::{Kind, Note};
 use crate::controller::runner::Guarded;
 use crate::doc_endpoint::crd::DocEndpoint;
 use crate::federation::Prober;
@@ -60,14 +58,6 @@ impl Kind for TopologyKind {
     const MANAGER: &'static str = "metawsm-topology";
     const FINALIZER: &'static str = finalizers::TOPOLOGY.finalizer;
 
-    fn status(object: &TicketTopology) -> Option<&TicketTopologyStatus> {
-        object.status.as_ref()
-    }
-
-    fn spec(object: &TicketTopology) -> Value {
-        serde_json::to_value(&object.spec).unwrap_or_default()
-    }
-
     fn own_part(status: TicketTopologyStatus) -> TicketTopologyStatus {
         TicketTopologyStatus {
             claims: Vec::new(),
@@ -97,24 +87,6 @@ impl Kind for TopologyKind {
 
     fn vanished() -> Transition {
         events::deleted(None, true)
-    }
-}
-
-impl CommonStatus for TicketTopologyStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
-        &mut self.conditions
-    }
-    fn journal(&self) -> &[JournalEntry] {
-        &self.journal
-    }
-    fn set_journal(&mut self, journal: Vec<JournalEntry>) {
-        self.journal = journal;
-    }
-    fn set_observed_generation(&mut self, generation: i64) {
-        self.observed_generation = Some(generation);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{Cut, World, at};
-use crate::controller::kind::{CommonStatus as _, Kind as _};
+use crate::controller::kind::Kind as _;
+use crate::controller::kind_status::CommonStatus as _;
 use crate::forum_thread::attestation::Attestation;
 use crate::forum_thread::crd::ForumThread;
 use crate::forum_thread::decide::decide;
