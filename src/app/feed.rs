@@ -54,6 +54,7 @@ pub fn start_kind<K: Kind>(
         args.namespace.clone(),
         feed.writer,
         cx.shared.caches.clone(),
+        K::PAGE,
         K::prune,
         tap,
     );

@@ -56,6 +56,8 @@ pub trait Kind: Send + Sync + 'static {
     const MANAGER: &'static str;
     /// Its finalizer.
     const FINALIZER: &'static str;
+    /// Objects per page of a list. A page is in memory as it came, before anything is pruned.
+    const PAGE: u32 = 500;
 
     fn status(object: &Self::Resource) -> Option<&Self::Status> {
         object.status()

@@ -31,8 +31,6 @@ pub type Pokes<R> = mpsc::UnboundedSender<ObjectRef<Guarded<R>>>;
 /// A watch ends by itself after so many seconds, so that a dead connection is noticed 5 s later. Below the 240 s after
 /// which some load balancers drop idle connections.
 const WATCH_SECONDS: u32 = 200;
-/// Objects per page of a list.
-const PAGE: u32 = 500;
 /// A whole pass; every call in it has a shorter deadline of its own.
 const PASS_LIMIT: Duration = Duration::from_mins(3);
 /// From how many failures in a row on the conditions tell of them; fewer are noise.
@@ -45,6 +43,7 @@ pub fn watch<R>(
     namespace: Option<String>,
     writer: Writer<Guarded<R>>,
     caches: Caches,
+    page: u32,
     thin: fn(&mut R),
     tap: impl Fn(&Guarded<R>) + Send + 'static,
 ) -> impl Stream<Item = Result<Guarded<R>, watcher::Error>> + Send
@@ -62,7 +61,7 @@ where
         None => Api::all(client),
     };
     let mut unfilled = Some(caches);
-    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
+    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(page);
     watcher(api, config)
         .default_backoff()
         .modify(move |object| {

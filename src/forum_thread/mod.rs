@@ -82,6 +82,8 @@ impl Kind for ThreadKind {
     const NAME: &'static str = "ForumThread";
     const MANAGER: &'static str = "metawsm-thread";
     const FINALIZER: &'static str = finalizers::THREAD.finalizer;
+    /// A thread may hold 200 KiB, so that 500 of them at once would be a hundred megabytes.
+    const PAGE: u32 = 50;
 
     fn spec(object: &ForumThread) -> Value {
         let mut object = object.clone();
