@@ -8,7 +8,8 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::{COUNT, Ground};
 use crate::controller::context::Context;
-use crate::controller::kind::{CommonStatus, Kind};
+use crate::controller::kind::Kind;
+use crate::controller::kind_status::CommonStatus;
 use crate::controller::metrics::{ControllerLabels, Metrics};
 use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::tally::{Tally, tally};

@@ -10,7 +10,8 @@ use tokio::sync::OnceCell;
 use tracing::warn;
 
 use super::context::Context;
-use super::kind::{CommonStatus, Kind};
+use super::kind::Kind;
+use super::kind_status::CommonStatus;
 use super::memory::version;
 use crate::kernel::journal::links;
 use crate::ports::journal::Held;

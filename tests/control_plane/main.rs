@@ -57,6 +57,7 @@ mod harness;
 #[path = "../contract/hostile_server.rs"]
 #[expect(dead_code, reason = "the contract tests use the rest")]
 mod hostile_server;
+mod kstatus_table;
 mod road;
 mod sabotage;
 mod sabotage_forum;

@@ -1,6 +1,7 @@
 //! How people leave: the controller is gone, what it held hangs, `metawsm uninstall` lets it go, and nothing of it is lost
 //! that nobody asked to delete.
 
+use std::path::Path;
 use std::process::Command;
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -96,6 +97,25 @@ async fn finalizers(stage: &Stage) -> Vec<Value> {
     found
 }
 
+/// A dry run lists every object in the order of their release, and the work that stays on the volume.
+async fn is_planned(at: &str, namespace: &str, workspace: &Path) {
+    let planned = uninstall(at, &["-n", namespace, "--dry-run", "-o", "json"]).await;
+    assert_eq!(planned.code, 0, "{}", planned.err);
+    let plan = planned.json();
+    let listed: Vec<_> = plan["objects"].as_array().unwrap().iter().collect();
+    let names: Vec<_> = listed.iter().map(|o| (&o["kind"], &o["name"])).collect();
+    let expected: Vec<_> = OBJECTS.iter().map(|(k, n)| (json!(k), json!(n))).collect();
+    assert_eq!(names, expected.iter().map(|(k, n)| (k, n)).collect::<Vec<_>>());
+    assert!(
+        listed
+            .iter()
+            .all(|o| o["intent"] == "Release" && o["outcome"] == "Planned")
+    );
+    let left = &plan["workspaces"][0];
+    assert_eq!(left["uncommitted"], json!(["docs"]), "{left:#}");
+    assert_eq!(left["path"], json!(workspace));
+}
+
 #[tokio::test]
 async fn a_namespace_and_definitions_that_hang_after_the_controller_go_once_they_are_let_go() {
     let Some(plane) = Plane::start().await else {
@@ -116,21 +136,7 @@ async fn a_namespace_and_definitions_that_hang_after_the_controller_go_once_they
     assert!(refused.err.contains("--replicas=0"), "{}", refused.err);
     assert_eq!(finalizers(&stage).await, before, "nothing was touched");
 
-    let planned = uninstall(at, &["-n", namespace, "--dry-run", "-o", "json"]).await;
-    assert_eq!(planned.code, 0, "{}", planned.err);
-    let plan = planned.json();
-    let listed: Vec<_> = plan["objects"].as_array().unwrap().iter().collect();
-    let names: Vec<_> = listed.iter().map(|o| (&o["kind"], &o["name"])).collect();
-    let expected: Vec<_> = OBJECTS.iter().map(|(k, n)| (json!(k), json!(n))).collect();
-    assert_eq!(names, expected.iter().map(|(k, n)| (k, n)).collect::<Vec<_>>());
-    assert!(
-        listed
-            .iter()
-            .all(|o| o["intent"] == "Release" && o["outcome"] == "Planned")
-    );
-    let left = &plan["workspaces"][0];
-    assert_eq!(left["uncommitted"], json!(["docs"]), "{left:#}");
-    assert_eq!(left["path"], json!(controller.workspace("relay", "A-1")));
+    is_planned(at, namespace, &controller.workspace("relay", "A-1")).await;
     assert_eq!(finalizers(&stage).await, before, "a dry run touches nothing");
 
     controller.terminate().await;
