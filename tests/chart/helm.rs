@@ -23,7 +23,6 @@ pub fn sets() -> Vec<(String, PathBuf)> {
         .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), path))
         .collect();
     // Alerts and dashboard are written for themselves; the chart has no template without them.
-    sets.retain(|(name, _)| name != "monitored" || root("charts/metawsm/files/alerts.yaml").exists());
     sets.sort();
     sets
 }

@@ -63,8 +63,14 @@ fn front_pages_that_fool_nobody() {
         ),
         (
             "ttmp/2026/11/21/A-1--first/index.md",
-            "---\nTicket: \"A-1\\n\"\nDocType: index\n---\n".to_owned(),
+            "---\nTicket: \"A-\\n1\"\nDocType: index\n---\n".to_owned(),
             Some(("TicketDocsNotFound", "A-1")),
+        ),
+        // Blanks around a name are no part of it, for docmgr and its servers too.
+        (
+            "ttmp/2026/11/21/A-1--first/index.md",
+            "---\nTicket: \"A-1\\n\"\nDocType: index\n---\n".to_owned(),
+            None,
         ),
         (
             "ttmp/2026/11/21/A-1--first/index.md",
