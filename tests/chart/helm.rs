@@ -22,7 +22,6 @@ pub fn sets() -> Vec<(String, PathBuf)> {
         .map(|entry| entry.unwrap().path())
         .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), path))
         .collect();
-    // Alerts and dashboard are written for themselves; the chart has no template without them.
     sets.sort();
     sets
 }
