@@ -79,7 +79,7 @@ deny: ## licences, banned crates and sources of all dependencies; known advisori
 
 generate: ## write crds/, docs/metrics.md and what the chart shows of other folders from the source
 	cargo run --locked -- crd --dir crds
-	cargo run --locked --quiet -- metrics-reference >docs/metrics.md
+	cargo run --locked --quiet -- metrics-reference >docs/metrics.md.new && mv docs/metrics.md.new docs/metrics.md
 	scripts/generate-chart charts/metawsm
 
 demo: ## show everything on this machine, from nothing; stays up (DEMO_ONCE=1: check its own outcome and leave)

@@ -81,9 +81,9 @@ fn every_kind_has_a_small_and_a_full_sample_and_together_they_show_every_field()
         let theirs = |path: &str| not_for_people.iter().any(|not| path.starts_with(not));
         let parts = parts(&schema(base));
         for path in parts.keys().filter(|p| p.starts_with(".spec") && !theirs(p)) {
-            let steps: Vec<_> = path.split('.').skip(1).collect();
+            let keys: Vec<_> = path.split('.').skip(1).collect();
             assert!(
-                samples.iter().any(|s| shows(s, &steps)),
+                samples.iter().any(|s| shows(s, &keys)),
                 "no sample of {name} shows {path}"
             );
         }
