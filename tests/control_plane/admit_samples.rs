@@ -120,7 +120,7 @@ fn thread_status() -> Value {
         "lastPost": {"id": "q-1", "kind": "Question", "authorType": "Agent", "authorName": "coder", "at": WHEN},
         "sla": {
             "policy": {"levels": ["30m"], "repeatEvery": "10m", "revision": "sha256:0"}, "deadline": WHEN, "level": 1,
-            "escalationCount": 1, "escalations": [{"level": 1, "at": WHEN, "eventId": "e-1"}], "breached": true, "lateBy": "3m20s",
+            "due": "11-21T08:00Z", "escalationCount": 1, "escalations": [{"level": 1, "at": WHEN, "eventId": "e-1"}], "breached": true, "lateBy": "3m20s",
         },
         "docsSync": {"state": "Pending", "endpoint": "docs", "at": WHEN, "message": "waits"},
     })
