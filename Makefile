@@ -6,6 +6,8 @@ SHELL := bash
 .PHONY: help build test test-chart test-image test-cluster image image-archive test-crash soak lint deny generate demo up down kind-up kind-down bench clean
 
 PROFILE ?= dev
+# Most tests wait for a cluster most of the time: two for each processor.
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 WITH := tests/control-plane/with
 SCRIPTS := $(wildcard scripts/*) .ci/run tests/chart/build tests/chart/around tests/promtool/run tests/deny/run \
            $(filter-out %.yaml %.jq %.md %/etcd %/kubernetes %/dns %/stories,$(wildcard tests/control-plane/* tests/cluster/* tests/cluster/stories/* tests/image/*))
