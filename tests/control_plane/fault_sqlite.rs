@@ -70,24 +70,21 @@ fn says_so(run: &Value) -> bool {
 /// The Run is ready again, has answered, and its history has no gap.
 async fn is_whole(stage: &Stage, controller: &Controller, names: &[&str]) {
     for name in names {
-        stage.request(name, "after").await;
+        let after = uuid::Uuid::new_v4().to_string();
+        stage.request(name, &after).await;
         let judge = |r: &Value| {
-            r["status"]["lastHandledRequest"] == "after" && condition(r, "Ready")["status"] == "True" && !says_so(r)
+            r["status"]["lastHandledRequest"] == after && condition(r, "Ready")["status"] == "True" && !says_so(r)
         };
         within(PATIENCE * 2, &format!("{name} goes on"), async || {
             judge(&stage.run(name).await).then_some(())
         })
         .await;
-        let last = stage.run(name).await["status"]["journal"]
-            .as_array()
-            .unwrap()
-            .last()
-            .unwrap()["seq"]
-            .as_i64();
+        // Looked up each time: a Run may have moved on meanwhile.
         eventually(&format!("all of {name} is recorded"), async || {
             let rows = audit_of(&controller.database(), "Run", name).await;
             let seqs: Vec<_> = rows.iter().filter_map(|r| r["seq"].as_i64()).collect();
-            (seqs.last().copied() == last && seqs == (1..=last.unwrap()).collect::<Vec<_>>()).then_some(())
+            let last = stage.run(name).await["status"]["journal"].as_array()?.last()?["seq"].as_i64()?;
+            (seqs == (1..=last).collect::<Vec<_>>()).then_some(())
         })
         .await;
     }
@@ -308,23 +305,27 @@ async fn a_database_that_is_deleted_under_a_running_controller_ends_it_and_is_re
 #[tokio::test]
 async fn a_truncated_write_ahead_log_costs_nothing_that_the_cluster_still_knows() {
     let stage = Stage::new().await;
-    let docs = home(&stage, &["A-1"]);
+    let cuts = [97, 66, 40, 15, 2];
+    let tickets = cuts.map(|percent| format!("CUT-{percent}"));
+    let docs = home(&stage, &tickets.each_ref().map(String::as_str));
     let mut controller = stage.controller("a").lead().await;
-    stage.create(&run("one", &["A-1"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("one", Verdict::Current).await;
-    nothing_twice(&stage, 1).await;
-    controller.kill9();
     let log = PathBuf::from(format!("{}-wal", controller.database().display()));
-    let length = fs::metadata(&log).unwrap().len();
-    assert!(length > 0);
-    fs::File::options()
-        .write(true)
-        .open(&log)
-        .unwrap()
-        .set_len(length * 2 / 3 + 17)
-        .unwrap();
-    controller.restart().await;
-    is_whole(&stage, &controller, &["one"]).await;
+    for ((percent, ticket), runs) in cuts.into_iter().zip(&tickets).zip(1..) {
+        let name = format!("cut-{percent}");
+        stage
+            .create(&run(&name, &[ticket], &[("docs", &docs)], json!({})))
+            .await;
+        stage.until_run_is(&name, Verdict::Current).await;
+        nothing_twice(&stage, runs).await;
+        controller.kill9();
+        let length = fs::metadata(&log).unwrap().len();
+        println!("{percent} of a hundred parts of {length} bytes stay");
+        assert!(length > 0);
+        let cut = fs::File::options().write(true).open(&log).unwrap();
+        cut.set_len(length * percent / 100 + 17).unwrap();
+        controller.restart().await;
+        is_whole(&stage, &controller, &[&name]).await;
+    }
 }
 
 #[tokio::test]
