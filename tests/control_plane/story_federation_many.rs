@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 use futures::StreamExt as _;
 use kube::ResourceExt as _;
@@ -14,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::docs_server::DocsServer;
 use crate::harness::history::column;
-use crate::harness::polling::eventually;
+use crate::harness::polling::{PATIENCE, eventually};
 use crate::harness::requests::Requests;
 use crate::harness::stage::{Stage, condition};
 
@@ -22,6 +23,8 @@ const HEALTHY: usize = 85;
 /// Of each bad sort.
 const BAD: usize = 5;
 const TICKETS: usize = 1_000;
+/// Long enough that another latency, which is told after ten rounds, seldom falls into what is watched.
+const INTERVAL: &str = "15s";
 
 /// How a server is bad.
 #[derive(Clone, Copy)]
@@ -35,7 +38,7 @@ fn endpoint(name: &str, url: &str, repo: usize) -> Value {
     json!({
         "apiVersion": "metawsm.dev/v1alpha1", "kind": "DocEndpoint", "metadata": {"name": name},
         "spec": {
-            "kind": "Repo", "url": url, "repo": format!("repo-{repo}"), "interval": "5s", "timeout": "30s",
+            "kind": "Repo", "url": url, "repo": format!("repo-{repo}"), "interval": INTERVAL, "timeout": "30s",
             "staleAfter": "24h",
         },
     })
@@ -122,7 +125,8 @@ enum Among {
 /// Two rounds without any write. A machine that became busier or quieter for so long that another latency is told is a
 /// change: then two more, and nothing but those endpoints may have been written.
 async fn quiet_rounds(stage: &Stage, servers: &[DocsServer], database: &mut SqliteConnection, among: Among) {
-    for _ in 0..10 {
+    let (first, mut late) = (Instant::now(), false);
+    loop {
         let (told, version) = (latencies(stage).await, data_version(database).await);
         let requests = Requests::from_now(stage.namespace());
         rounds(servers, 2).await;
@@ -139,12 +143,16 @@ async fn quiet_rounds(stage: &Stage, servers: &[DocsServer], database: &mut Sqli
         let wrong: Vec<_> = writes.iter().filter(counts).filter(|w| !is_moved(w)).collect();
         assert!(wrong.is_empty(), "the API server was written: {wrong:?}");
         if moved.is_empty() {
-            assert!(among == Among::Good || version.0 == version.1, "SQLite was written");
-            return;
+            if among == Among::Good || version.0 == version.1 {
+                return;
+            }
+            // What was told just before may have been recorded within; nothing can be late a second time.
+            assert!(!std::mem::replace(&mut late, true), "SQLite was written");
+            continue;
         }
-        println!("other latencies: {moved:?}");
+        late = false;
+        assert!(first.elapsed() < PATIENCE, "other latencies all the time: {moved:?}");
     }
-    panic!("the machine never is equally busy for two rounds");
 }
 
 async fn served(stage: &Stage) -> Vec<DocsServer> {
@@ -186,7 +194,7 @@ async fn a_hundred_servers_are_seen_beside_bad_ones_and_rounds_without_changes_w
         (column(&controller.database(), count).await == [all.clone()]).then_some(())
     })
     .await;
-    rounds(&servers, 2).await;
+    rounds(&servers, 1).await;
 
     // Beside bad servers: nothing is written of the healthy ones.
     let mut connection = opened(&controller.database()).await;
