@@ -64,7 +64,27 @@ impl Release {
         let text = format!("\n{}", text.replace(ANY, &self.namespace));
         let documents = text.split("\n---");
         let objects = documents.map(|d| serde_saphyr::from_str(d).unwrap_or_else(|e| panic!("{e}: {d}")));
-        objects.filter(Value::is_object).collect()
+        let objects = objects.filter(Value::is_object);
+        objects.map(|object| self.set_apart(object)).collect()
+    }
+
+    /// Two controllers of one story with a Lease each are one account: the role of one must not replace the other's.
+    fn set_apart(&self, mut object: Value) -> Value {
+        if self.lease.is_empty() {
+            return object;
+        }
+        for name in ["/metadata/name", "/roleRef/name"] {
+            let kind = if name == "/metadata/name" {
+                "/kind"
+            } else {
+                "/roleRef/kind"
+            };
+            let of_namespace = object.pointer(kind).is_some_and(|k| k == "Role" || k == "RoleBinding");
+            if let Some(Value::String(name)) = object.pointer_mut(name).filter(|_| of_namespace) {
+                *name = format!("{name}-{}", self.lease);
+            }
+        }
+        object
     }
 
     fn template(&self, helm: &Path) -> String {
