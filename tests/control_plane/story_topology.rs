@@ -41,6 +41,10 @@ async fn a_second_run_with_another_home_is_refused_with_both_names_and_touches_n
     for part in ["/spec", "/metadata/generation", "/metadata/finalizers"] {
         assert_eq!(after.pointer(part), before.pointer(part), "{part} is untouched");
     }
+    assert!(
+        !after.to_string().contains("\"second\""),
+        "it is nowhere in it: {after:#}"
+    );
     assert_eq!(
         stage.streams().first("topology.conflict").await.event.ticket.as_deref(),
         Some("A-1")
