@@ -2,11 +2,8 @@
 
 use metawsm::kernel::envelope::Envelope;
 use rustix::process::Signal;
-use serde_json::json;
 
 use crate::harness::controller::Controller;
-use crate::harness::kstatus::Verdict;
-use crate::harness::manifests::run;
 use crate::harness::polling::eventually;
 use crate::harness::redis::{Server, Streams};
 use crate::harness::requests::Requests;
@@ -30,8 +27,7 @@ async fn a_leader_that_stood_still_for_longer_than_its_lease_writes_nothing_and_
     };
     let mut first = start("a");
     first.until_leading().await;
-    stage.create(&run("one", &["A-1"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("one", Verdict::Current).await;
+    stage.ready_run("one", &["A-1"], &[("docs", &docs)]).await;
     let streams = Streams::new(&redis.url(), &format!("{}:", stage.namespace()));
     let active = |n: usize| {
         move |e: &[Envelope]| (e.iter().filter(|e| e.event.data["to"] == "Active").count() == n).then_some(())
@@ -39,8 +35,7 @@ async fn a_leader_that_stood_still_for_longer_than_its_lease_writes_nothing_and_
     streams.until("one is active", active(1)).await;
     // What the first one still has to tell when it is stopped: two is ready, and nobody heard of it.
     redis.signal(Signal::STOP);
-    stage.create(&run("two", &["A-2"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("two", Verdict::Current).await;
+    stage.ready_run("two", &["A-2"], &[("docs", &docs)]).await;
     first.signal(Signal::STOP);
     redis.signal(Signal::CONT);
     let second = start("b");

@@ -5,14 +5,11 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
-use serde_json::json;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
 
 use crate::harness::history::{column, verify};
-use crate::harness::kstatus::Verdict;
-use crate::harness::manifests::run;
 use crate::harness::stage::Stage;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -51,8 +48,7 @@ async fn a_database_of_every_older_release_is_brought_up_and_used() {
         fs::create_dir_all(&settings.data).unwrap();
         of_release(&settings.data.join("metawsm.db"), migrations).await;
         let mut controller = settings.lead().await;
-        stage.create(&run("one", &["A-1"], &[("docs", &docs)], json!({}))).await;
-        stage.until_run_is("one", Verdict::Current).await;
+        stage.ready_run("one", &["A-1"], &[("docs", &docs)]).await;
         controller.terminate().await;
         verify(&controller.database()).await;
         let applied = "SELECT CAST(max(version) AS TEXT) FROM _sqlx_migrations WHERE success";

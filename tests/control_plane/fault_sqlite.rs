@@ -6,14 +6,12 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use crate::harness::controller::Controller;
 use crate::harness::history::{audit_of, column, verify};
-use crate::harness::kstatus::Verdict;
-use crate::harness::manifests::run;
 use crate::harness::polling::{PATIENCE, eventually, first, within};
 use crate::harness::repositories::Repository;
 use crate::harness::stage::{Stage, condition};
@@ -116,8 +114,7 @@ async fn while_another_process_locks_the_database_work_goes_on_then_waits_and_re
     let controller = stage.controller("a").lead().await;
     let mut other = open(&controller.database()).await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
-    stage.create(&run("one", &["A-1"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("one", Verdict::Current).await;
+    stage.ready_run("one", &["A-1"], &[("docs", &docs)]).await;
     fill(&stage, &docs, "one", "A-1").await;
     assert!(controller.log().contains("another process keeps the database locked"));
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
@@ -177,8 +174,7 @@ async fn on_a_full_disk_work_goes_on_then_waits_and_recovers_by_itself() {
     let controller = settings.with("METAWSM_DB", &database).lead().await;
     let ballast = disk.0.join("ballast");
     let _ = fs::write(&ballast, vec![1; 4 << 20]);
-    stage.create(&run("one", &["A-1"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("one", Verdict::Current).await;
+    stage.ready_run("one", &["A-1"], &[("docs", &docs)]).await;
     fill(&stage, &docs, "one", "A-1").await;
     assert!(
         controller.log().contains("no room is left on the disk"),
@@ -258,14 +254,12 @@ async fn a_database_with_a_damaged_page_is_told_stops_nobody_and_is_rebuilt_once
     let stage = Stage::new().await;
     let docs = home(&stage, &["A-1", "B-1"]);
     let mut controller = stage.controller("a").lead().await;
-    stage.create(&run("one", &["A-1"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("one", Verdict::Current).await;
+    stage.ready_run("one", &["A-1"], &[("docs", &docs)]).await;
     controller.terminate().await;
     // Where the audit log's keys are: everything else can be read, so it starts.
     damage_index(&controller.database()).await;
     controller.restart().await;
-    stage.create(&run("two", &["B-1"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("two", Verdict::Current).await;
+    stage.ready_run("two", &["B-1"], &[("docs", &docs)]).await;
     let told = async || controller.log().contains("the file is damaged").then_some(());
     eventually("the damage is told", told).await;
     let database = controller.database();
@@ -290,8 +284,7 @@ async fn a_database_that_is_deleted_under_a_running_controller_ends_it_and_is_re
     let stage = Stage::new().await;
     let docs = home(&stage, &["A-1"]);
     let mut controller = stage.controller("a").lead().await;
-    stage.create(&run("one", &["A-1"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("one", Verdict::Current).await;
+    stage.ready_run("one", &["A-1"], &[("docs", &docs)]).await;
     nothing_twice(&stage, 1).await;
     for end in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(format!("{}{end}", controller.database().display()));
@@ -312,10 +305,7 @@ async fn a_truncated_write_ahead_log_costs_nothing_that_the_cluster_still_knows(
     let log = PathBuf::from(format!("{}-wal", controller.database().display()));
     for ((percent, ticket), runs) in cuts.into_iter().zip(&tickets).zip(1..) {
         let name = format!("cut-{percent}");
-        stage
-            .create(&run(&name, &[ticket], &[("docs", &docs)], json!({})))
-            .await;
-        stage.until_run_is(&name, Verdict::Current).await;
+        stage.ready_run(&name, &[ticket], &[("docs", &docs)]).await;
         nothing_twice(&stage, runs).await;
         controller.kill9();
         let length = fs::metadata(&log).unwrap().len();
@@ -333,15 +323,13 @@ async fn a_database_restored_from_a_backup_goes_on_in_a_new_log_and_tells_nothin
     let stage = Stage::new().await;
     let docs = home(&stage, &["A-1", "B-1"]);
     let mut controller = stage.controller("a").lead().await;
-    stage.create(&run("one", &["A-1"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("one", Verdict::Current).await;
+    stage.ready_run("one", &["A-1"], &[("docs", &docs)]).await;
     nothing_twice(&stage, 1).await;
     controller.terminate().await;
     let backup = controller.database().with_extension("backup");
     fs::copy(controller.database(), &backup).unwrap();
     controller.restart().await;
-    stage.create(&run("two", &["B-1"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("two", Verdict::Current).await;
+    stage.ready_run("two", &["B-1"], &[("docs", &docs)]).await;
     nothing_twice(&stage, 2).await;
     controller.terminate().await;
     fs::copy(&backup, controller.database()).unwrap();
@@ -356,8 +344,7 @@ async fn a_database_with_another_history_is_told_by_condition_and_both_are_kept(
     let stage = Stage::new().await;
     let docs = home(&stage, &["A-1"]);
     let mut controller = stage.controller("a").lead().await;
-    stage.create(&run("one", &["A-1"], &[("docs", &docs)], json!({}))).await;
-    stage.until_run_is("one", Verdict::Current).await;
+    stage.ready_run("one", &["A-1"], &[("docs", &docs)]).await;
     nothing_twice(&stage, 1).await;
     controller.terminate().await;
     let mut connection = open(&controller.database()).await;

@@ -85,10 +85,7 @@ async fn a_live_scrape_has_every_metric_that_alerts_dashboard_and_reference_name
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     let mut lacking = BTreeSet::new();
     let complete = eventually("the endpoint was asked, and the scrape has everything", async || {
         let (samples, families) = scraped(&controller)?;

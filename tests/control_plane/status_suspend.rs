@@ -43,10 +43,7 @@ async fn suspending_a_ready_run_leaves_it_ready_and_requests_wait() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let _controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    let before = stage.until_run_is("relay", Verdict::Current).await;
+    let before = stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     stage.patch("Run", "relay", json!({"spec": {"suspend": true}})).await;
     let judge = |r: &Value| condition(r, "Suspended")["status"] == "True" && r["status"]["observedGeneration"] == 2;
     let asleep = stage.until("Run", "relay", "it is suspended", judge).await;
@@ -78,10 +75,7 @@ async fn a_suspended_run_can_be_deleted() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     stage.patch("Run", "relay", json!({"spec": {"suspend": true}})).await;
     stage.delete("Run", "relay").await;
     stage.until_gone("Run", "relay").await;

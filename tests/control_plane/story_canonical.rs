@@ -17,10 +17,7 @@ async fn a_canonical_topology_outlives_its_last_run_and_keeps_its_home_until_a_p
     let stage = Stage::new().await;
     let (one, other) = (stage.home_of("one", &["A-1"]), stage.home_of("other", &["A-1"]));
     let controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("first", &["A-1"], &[("docs", &one)], json!({})))
-        .await;
-    stage.until_run_is("first", Verdict::Current).await;
+    stage.ready_run("first", &["A-1"], &[("docs", &one)]).await;
     let made = stage.topology("a-1").await;
     assert_eq!(made["metadata"]["labels"]["metawsm.dev/made-by"], "run");
     let (done, said) = stage
@@ -49,10 +46,7 @@ async fn a_canonical_topology_outlives_its_last_run_and_keeps_its_home_until_a_p
         "{message}"
     );
 
-    stage
-        .create(&run("second", &["A-1"], &[("docs", &one)], json!({})))
-        .await;
-    stage.until_run_is("second", Verdict::Current).await;
+    stage.ready_run("second", &["A-1"], &[("docs", &one)]).await;
     assert_eq!(stage.topology("a-1").await["metadata"]["uid"], made["metadata"]["uid"]);
 
     let moved = json!({ "spec": { "docHomeRepo": "wiki", "docHomeURL": other.url() } });
@@ -73,10 +67,7 @@ async fn a_topology_that_is_no_longer_canonical_goes_as_any_that_runs_made() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let _controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("first", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("first", Verdict::Current).await;
+    stage.ready_run("first", &["A-1"], &[("docs", &docs)]).await;
     let mark = |value: Value| json!({ "metadata": { "annotations": { SINCE: value } } });
     stage.patch("TicketTopology", "a-1", mark(json!("the release"))).await;
     stage.delete("Run", "first").await;

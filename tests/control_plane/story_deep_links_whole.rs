@@ -1,10 +1,8 @@
 //! Deep links with nothing made up: the controller's own HTTP server, tokens and rights of a real API server, a real
 //! workspace and its docs server.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::harness::kstatus::Verdict;
-use crate::harness::manifests::run;
 use crate::harness::stage::{Stage, condition};
 
 async fn kubectl(stage: &Stage, line: &[&str]) -> String {
@@ -27,10 +25,7 @@ async fn a_workspaces_page_is_served_to_whom_the_cluster_lets_get_the_run_and_no
         .with("METAWSM_PUBLIC_URL", "https://metawsm.example.com")
         .lead()
         .await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     let up = |e: &Value| condition(e, "Reachable")["status"] == "True";
     let endpoint = stage
         .until("DocEndpoint", "relay--a-1", "its documents can be read", up)

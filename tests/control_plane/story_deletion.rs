@@ -8,8 +8,6 @@ use serde_json::{Value, json};
 
 use crate::harness::controller::Controller;
 use crate::harness::history::{audit_of, column, verify};
-use crate::harness::kstatus::Verdict;
-use crate::harness::manifests::run;
 use crate::harness::polling::first;
 use crate::harness::repositories::git;
 use crate::harness::stage::Stage;
@@ -17,10 +15,7 @@ use crate::harness::stage::Stage;
 async fn settled(stage: &Stage) -> (Controller, PathBuf) {
     let docs = stage.home_of("docs", &["A-1"]);
     let controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     let workspace = controller.workspace("relay", "A-1");
     (controller, workspace)
 }

@@ -91,10 +91,7 @@ async fn a_run_over_its_budget_warns_starts_nothing_and_goes_on_once_it_holds_le
         .with("METAWSM_INSPECT_INTERVAL", "1s")
         .with("METAWSM_RUN_DISK_BUDGET", (4 << 20).to_string());
     let controller = settings.lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     let large = controller.workspace("relay", "A-1").join("docs/large");
     fs::write(&large, vec![7; 8 << 20]).unwrap();
     let over = |r: &Value| r["status"]["warnings"][0]["code"] == "DiskBudgetExceeded";

@@ -67,10 +67,7 @@ async fn a_request_on_a_settled_run_brings_newer_documents() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    let first = stage.until_run_is("relay", Verdict::Current).await;
+    let first = stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
 
     let folder = docs.ticket("A-1");
     docs.write(&format!("{folder}/reference/later.md"), "later\n");

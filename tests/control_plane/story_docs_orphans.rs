@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use crate::harness::controller::Controller;
 use crate::harness::history::{audit_of, column};
-use crate::harness::kstatus::Verdict;
 use crate::harness::leftovers;
 use crate::harness::manifests::run;
 use crate::harness::polling::eventually;
@@ -18,10 +17,7 @@ const ENDPOINT: &str = "relay--a-1";
 async fn served(stage: &Stage) -> (Repository, Controller) {
     let docs = stage.home_of("docs", &["A-1"]);
     let controller = stage.controller("one").lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     let up = |e: &Value| condition(e, "Reachable")["status"] == "True";
     stage
         .until("DocEndpoint", ENDPOINT, "its documents can be read", up)

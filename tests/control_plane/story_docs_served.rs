@@ -11,7 +11,6 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::controller::Controller;
-use crate::harness::kstatus::Verdict;
 use crate::harness::leftovers;
 use crate::harness::manifests::run;
 use crate::harness::polling::eventually;
@@ -80,10 +79,7 @@ async fn a_workspaces_documents_are_served_whatever_is_killed_and_not_longer_tha
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let mut controller = stage.controller("one").lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     let object = until_served(&stage).await;
     assert_eq!(object["status"]["workspaces"][0]["endpoint"], ENDPOINT);
 

@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use crate::harness::controller::Controller;
 use crate::harness::history::audit_of;
-use crate::harness::kstatus::Verdict;
 use crate::harness::leftovers;
-use crate::harness::manifests::{run, topology};
+use crate::harness::manifests::topology;
 use crate::harness::real_docs_server::RealDocsServer;
 use crate::harness::stage::{Stage, condition};
 
@@ -121,10 +120,7 @@ async fn a_repositorys_server_that_is_killed_is_told_within_two_intervals_and_co
 async fn a_workspace_stays_the_truth_whatever_of_its_server_and_the_controller_is_killed() {
     let stage = Stage::new().await;
     let (_server, docs, mut controller) = repository(&stage).await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     let fresh = is("relay--a-1", false, "IndexYoung");
     stage
         .until("TicketTopology", "a-1", "the workspace rules", &fresh)

@@ -83,10 +83,7 @@ async fn a_lost_database_changes_nothing_in_the_cluster_and_the_mirror_comes_bac
 
     docs.ticket("D-1");
     docs.commit("Write another ticket");
-    stage
-        .create(&run("four", &["D-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("four", Verdict::Current).await;
+    stage.ready_run("four", &["D-1"], &[("docs", &docs)]).await;
     let active = |events: &[metawsm::kernel::envelope::Envelope]| {
         let mut of_four = events.iter().filter(|e| e.event.subject.ends_with("/four"));
         of_four.any(|e| e.event.data["to"] == "Active").then_some(())

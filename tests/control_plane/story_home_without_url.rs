@@ -19,10 +19,7 @@ async fn two_runs_that_mean_two_urls_by_one_name_do_not_both_get_the_ticket() {
     let (one, other) = (stage.home_of("one", &["A-1"]), stage.home_of("other", &["A-1"]));
     written(&stage, "ttmp").await;
     let _controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("first", &["A-1"], &[("docs", &one)], json!({})))
-        .await;
-    stage.until_run_is("first", Verdict::Current).await;
+    stage.ready_run("first", &["A-1"], &[("docs", &one)]).await;
     stage
         .create(&run("second", &["A-1"], &[("docs", &other)], json!({})))
         .await;
@@ -71,10 +68,7 @@ async fn a_workspace_that_somebody_removed_is_told_and_made_anew_on_request() {
     let docs = stage.home_of("docs", &["A-1"]);
     let settings = stage.controller("a").with("METAWSM_INSPECT_INTERVAL", "1s");
     let controller = settings.lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     let workspace = controller.workspace("relay", "A-1");
     std::fs::remove_dir_all(workspace.join("docs")).unwrap();
     let damaged = stage.until_run_is("relay", Verdict::Failed).await;

@@ -99,10 +99,7 @@ async fn one_name_for_two_urls_is_refused_and_two_names_for_one_url_join() {
     let stage = Stage::new().await;
     let (one, other) = (stage.home_of("one", &["A-1"]), stage.home_of("other", &["A-1"]));
     let _controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("first", &["A-1"], &[("docs", &one)], json!({})))
-        .await;
-    stage.until_run_is("first", Verdict::Current).await;
+    stage.ready_run("first", &["A-1"], &[("docs", &one)]).await;
 
     stage
         .create(&run("namesake", &["A-1"], &[("docs", &other)], json!({})))
@@ -114,10 +111,7 @@ async fn one_name_for_two_urls_is_refused_and_two_names_for_one_url_join() {
         assert!(message.contains(words), "{words:?} in {message:?}");
     }
 
-    stage
-        .create(&run("alias", &["A-1"], &[("handbook", &one)], json!({})))
-        .await;
-    let joined = stage.until_run_is("alias", Verdict::Current).await;
+    let joined = stage.ready_run("alias", &["A-1"], &[("handbook", &one)]).await;
     assert_eq!(joined["status"]["docs"]["homeRepo"], "handbook");
     let judge = |t: &Value| t["status"]["runs"] == 2;
     stage.until("TicketTopology", "a-1", "both work on it", judge).await;

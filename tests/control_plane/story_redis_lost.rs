@@ -4,7 +4,6 @@ use metawsm::kernel::envelope::Envelope;
 use serde_json::json;
 
 use crate::harness::history::column;
-use crate::harness::kstatus::Verdict;
 use crate::harness::manifests::run;
 use crate::harness::polling::eventually;
 use crate::harness::redis::{Server, Streams};
@@ -49,17 +48,11 @@ async fn events_made_while_redis_was_away_and_emptied_arrive_in_order_with_all_e
     let mut settings = stage.controller("a");
     settings.redis_url = server.url();
     let controller = settings.lead().await;
-    stage
-        .create(&run("first", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("first", Verdict::Current).await;
+    stage.ready_run("first", &["A-1"], &[("docs", &docs)]).await;
     let before = until_active(&streams(&stage, &server), "first").await;
 
     server.stop();
-    stage
-        .create(&run("second", &["B-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("second", Verdict::Current).await;
+    stage.ready_run("second", &["B-1"], &[("docs", &docs)]).await;
     server.start().await;
 
     let streams = streams(&stage, &server);
@@ -110,10 +103,7 @@ async fn a_controller_that_starts_without_redis_works_and_tells_later() {
     let mut settings = stage.controller("a");
     settings.redis_url = server.url();
     let controller = settings.lead().await;
-    stage
-        .create(&run("first", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("first", Verdict::Current).await;
+    stage.ready_run("first", &["A-1"], &[("docs", &docs)]).await;
     server.start().await;
     is_in_order(&until_active(&streams(&stage, &server), "first").await);
     outbox_is_empty(&controller.database()).await;

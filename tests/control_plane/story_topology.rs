@@ -13,10 +13,7 @@ async fn a_second_run_with_another_home_is_refused_with_both_names_and_touches_n
     let stage = Stage::new().await;
     let (one, other) = (stage.home_of("one", &["A-1"]), stage.home_of("other", &["A-1"]));
     let controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("first", &["A-1"], &[("docs", &one)], json!({})))
-        .await;
-    stage.until_run_is("first", Verdict::Current).await;
+    stage.ready_run("first", &["A-1"], &[("docs", &one)]).await;
     let before = stage.topology("a-1").await;
 
     stage
@@ -64,14 +61,8 @@ async fn a_second_run_with_the_same_home_joins_and_the_oldest_claim_owns() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let _controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("first", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("first", Verdict::Current).await;
-    stage
-        .create(&run("second", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("second", Verdict::Current).await;
+    stage.ready_run("first", &["A-1"], &[("docs", &docs)]).await;
+    stage.ready_run("second", &["A-1"], &[("docs", &docs)]).await;
     let judge = |t: &Value| t["status"]["runs"] == 2;
     let both = stage.until("TicketTopology", "a-1", "two Runs claim it", judge).await;
     assert_eq!(both["status"]["owner"]["runName"], "first");
@@ -94,10 +85,9 @@ async fn the_home_of_an_existing_topology_is_taken_when_a_run_names_none() {
     let (code, docs) = (stage.repository("code"), stage.home_of("docs", &["A-1"]));
     stage.create(&topology("a-1", "A-1", ("docs", &docs.url()))).await;
     let _controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("code", &code), ("docs", &docs)], json!({})))
+    let seeded = stage
+        .ready_run("relay", &["A-1"], &[("code", &code), ("docs", &docs)])
         .await;
-    let seeded = stage.until_run_is("relay", Verdict::Current).await;
     assert_eq!(seeded["status"]["docs"]["homeRepo"], "docs");
 
     stage.delete("Run", "relay").await;
@@ -116,10 +106,7 @@ async fn the_deletion_of_a_claimed_topology_waits_and_says_for_whom() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let _controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     stage.delete("TicketTopology", "a-1").await;
     let judge = |t: &Value| condition(t, "Ready")["reason"] == "InUse";
     let waiting = stage.until("TicketTopology", "a-1", "it waits", judge).await;

@@ -26,19 +26,13 @@ async fn a_run_that_cannot_be_read_stops_nobody_and_can_be_deleted() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1", "B-1"]);
     let mut controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("broken", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("broken", Verdict::Current).await;
+    stage.ready_run("broken", &["A-1"], &[("docs", &docs)]).await;
     stage
         .patch_status("Run", "broken", json!({"docs": {"freshnessAt": IMPOSSIBLE}}))
         .await;
     is_told(&stage, "broken").await;
 
-    stage
-        .create(&run("sound", &["B-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("sound", Verdict::Current).await;
+    stage.ready_run("sound", &["B-1"], &[("docs", &docs)]).await;
     assert_eq!(
         stage.run("broken").await["status"]["docs"]["freshnessAt"],
         IMPOSSIBLE,
@@ -61,10 +55,7 @@ async fn a_run_that_can_be_read_again_goes_on() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let mut controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("broken", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    let before = stage.until_run_is("broken", Verdict::Current).await;
+    let before = stage.ready_run("broken", &["A-1"], &[("docs", &docs)]).await;
     stage
         .patch_status("Run", "broken", json!({"docs": {"freshnessAt": IMPOSSIBLE}}))
         .await;
@@ -123,10 +114,7 @@ async fn a_stuck_run_can_be_deleted_while_its_topology_cannot_be_read() {
     let stage = Stage::new().await;
     let docs = stage.home_of("docs", &["A-1"]);
     let _controller = stage.controller("a").lead().await;
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     let claim = json!({"runUID": "elsewhere", "runName": "gone", "homeURL": "/srv/docs", "since": IMPOSSIBLE});
     stage
         .patch_status("TicketTopology", "a-1", json!({"claims": [claim]}))

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, variable};
 use super::controller::Settings;
 use super::kstatus::{self, Verdict};
+use super::manifests::run;
 use super::polling::{PATIENCE, eventually, first};
 use super::redis::Streams;
 use super::repositories::Repository;
@@ -192,6 +193,12 @@ impl Stage {
         let judge = |o: &Value| !o["status"].is_null() && kstatus::verdict(o) == verdict;
         self.until("Run", name, &format!("kstatus says {verdict:?}"), judge)
             .await
+    }
+
+    /// Creates a Run and waits until it is ready; the Run.
+    pub async fn ready_run(&self, name: &str, tickets: &[&str], repos: &[(&str, &Repository)]) -> Value {
+        self.create(&run(name, tickets, repos, json!({}))).await;
+        self.until_run_is(name, Verdict::Current).await
     }
 
     /// Waits until the documents of all Runs are served, every endpoint was heard, every topology names a workspace as
