@@ -110,6 +110,9 @@ pub trait Kind: Send + Sync + 'static {
     /// A journal entry was just written; for counting.
     fn written(&self, _entry: &JournalEntry) {}
 
+    /// The object goes or went without a pass of its own: what is kept of it in memory goes too.
+    fn forget(&self, _uid: &str) {}
+
     /// What is recorded of an object that vanished while nobody watched.
     fn vanished() -> Transition;
 

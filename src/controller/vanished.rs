@@ -36,7 +36,7 @@ pub async fn sweep<K: Kind>(cx: &Context<K>, store: &Store<Guarded<K::Resource>>
     for vanished in gone.into_iter().filter(|v| !alive.contains(&v.subject.uid)) {
         let subject = vanished.subject.to_string();
         match is_there(cx, &vanished.subject).await {
-            Ok(false) => {}
+            Ok(false) => cx.kind.forget(&vanished.subject.uid),
             Ok(true) => continue,
             Err(error) => {
                 warn!(subject, %error, "cannot make sure that it is gone; trying again later");

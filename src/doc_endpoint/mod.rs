@@ -91,6 +91,10 @@ impl Kind for DocEndpointKind {
         events::note_of(entry)
     }
 
+    fn forget(&self, uid: &str) {
+        self.prober.forget(uid);
+    }
+
     fn vanished() -> Transition {
         events::deleted(None, true)
     }

@@ -23,6 +23,13 @@ pub fn topology(name: &str, ticket: &str, home: (&str, &str)) -> Value {
     })
 }
 
+/// A repository's endpoint, written by hand, that is asked every second; `rest` is merged into its spec.
+pub fn endpoint(name: &str, url: &str, home: (&str, &str), rest: Value) -> Value {
+    let mut spec = json!({"kind": "Repo", "url": url, "repo": home.0, "repoURL": home.1, "interval": "1s"});
+    merge(&mut spec, rest);
+    json!({"apiVersion": "metawsm.dev/v1alpha1", "kind": "DocEndpoint", "metadata": {"name": name}, "spec": spec})
+}
+
 /// JSON merge patch (RFC 7396): objects are merged, `null` removes, anything else replaces.
 pub fn merge(into: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
