@@ -13,7 +13,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(1200);
 
 /// Bugs that a test switches on (`FAILPOINTS="sabotage.<name>=return"`), to show that the suites would find them.
 /// `tests/failpoints.rs` compares the list with the source, and that each is caught by a test.
-pub const SABOTAGES: [&str; 36] = [
+pub const SABOTAGES: [&str; 38] = [
     "sabotage.archive.is_not_written",
     "sabotage.archive.keeps_no_bodies",
     "sabotage.client.reads_authorities_once",
@@ -23,6 +23,7 @@ pub const SABOTAGES: [&str; 36] = [
     "sabotage.drive.trusts_the_database",
     "sabotage.drive.trusts_the_process_before",
     "sabotage.drive.waits_for_news",
+    "sabotage.federation.keeps_the_gone",
     "sabotage.forum.escalates_again",
     "sabotage.forum.escalates_early",
     "sabotage.forum.forgets_a_post",
@@ -49,6 +50,7 @@ pub const SABOTAGES: [&str; 36] = [
     "sabotage.sqlite.any_schema",
     "sabotage.sqlite.never_looks",
     "sabotage.status.forgets_the_journal",
+    "sabotage.topology.takes_any_home",
     "sabotage.vanished.trusts_the_cache",
 ];
 

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::catalogue::{Catalogue, Rows};
 use super::target::{Copy, Target};
+use crate::failpoint::sabotaged;
 use crate::kernel::canonical::sha256;
 use crate::kernel::moment::Moment;
 use crate::ports::federated::{FederatedChange, FederatedRow, FederatedSource, FederatedStore};
@@ -87,12 +88,14 @@ impl Mirror {
             }
             self.compared.insert(target.uid.clone(), seen);
             let source = source(&target, facts.indexed_at, &rows);
-            let hash = sha256(serde_json::to_vec(&source).unwrap_or_default());
+            let words = |error| JournalError(format!("failed to write down what '{}' says: {error}", source.endpoint));
+            let hash = sha256(serde_json::to_vec(&source).map_err(words)?);
             if kept.get(&target.uid) != Some(&hash) {
                 changes.push(FederatedChange::Said { source, hash });
             }
         }
         let gone = kept.keys().filter(|uid| !alive.contains(*uid)).cloned();
+        let gone = gone.filter(|_| !sabotaged("sabotage.federation.keeps_the_gone"));
         changes.extend(gone.map(|endpoint_uid| FederatedChange::Gone { endpoint_uid }));
         if changes.is_empty() {
             return Ok(0);

@@ -9,6 +9,7 @@ use super::TopologyKind;
 use super::authority::{Candidate, CandidateKind, Held, Question, Said, is_home};
 use super::crd::TicketTopology;
 use crate::doc_endpoint::crd::{DocEndpoint, EndpointKind};
+use crate::failpoint::sabotaged;
 use crate::federation::Listed;
 use crate::federation::target::Copy;
 use crate::kernel::repo_url::normalise;
@@ -139,7 +140,7 @@ fn candidate(ticket: &str, listed: Listed) -> Candidate {
         endpoint: target.name,
         kind,
         repo: target.repo,
-        home: target.home,
+        home: target.home.filter(|_| !sabotaged("sabotage.topology.takes_any_home")),
         web_url: target.web_url,
         reachable: known.reachable(),
         indexed_at: known.facts.and_then(|f| f.indexed_at),

@@ -60,6 +60,7 @@ mod hostile_server;
 mod kstatus_table;
 mod road;
 mod sabotage;
+mod sabotage_federation;
 mod sabotage_forum;
 #[cfg(feature = "failpoints")]
 mod sabotage_product;

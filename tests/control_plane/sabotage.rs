@@ -12,14 +12,15 @@ use super::harness::controller::Controller;
 use super::harness::forum::{policy, question};
 use super::harness::manifests::{run, topology};
 use super::harness::stage::Stage;
+use super::sabotage_federation::{LOOPBACK, copies_of_a_ticket};
 use super::validator::evidence::connected;
 use super::validator::{self, Evidence, Invariant, Place, judge};
 
-/// A small history at rest: two topologies, one of them deleted, a suspended Run, a question that was escalated, and one
-/// that was closed and archived. The controller is gone.
+/// A small history at rest: two topologies, one of them deleted, a ticket's copies on two servers, a suspended Run, a
+/// question that was escalated, and one that was closed and archived. The controller is gone.
 pub struct Rest {
-    stage: Stage,
-    place: Place,
+    pub stage: Stage,
+    pub place: Place,
     folder: tempfile::TempDir,
     _controller: Option<Controller>,
 }
@@ -30,8 +31,10 @@ impl Rest {
         let settings = stage.controller("one").with("METAWSM_HOUSEKEEPING_INTERVAL", "1s");
         let rules = "sla: {levels: [1s]}\nretention: {closedThreads: 1s}\n";
         let file = policy(&settings.data, rules);
+        let settings = settings.with(LOOPBACK.0, LOOPBACK.1);
         let mut controller = settings.with("METAWSM_POLICY", file).lead().await;
         let home = stage.repository("home");
+        let _servers = copies_of_a_ticket(&stage, &home.url(), &controller.database()).await;
         for (name, ticket) in [("a-1", "A-1"), ("b-2", "B-2")] {
             stage.create(&topology(name, ticket, ("home", &home.url()))).await;
         }
@@ -45,6 +48,10 @@ impl Rest {
             .until("TicketTopology", "b-2", "it is seen", |o| {
                 o["status"]["authority"] != Value::Null
             })
+            .await;
+        let rules = |t: &Value| t["status"]["authority"]["endpoint"] == "docs";
+        stage
+            .until("TicketTopology", "a-1", "the home's copy rules", rules)
             .await;
         let asked = json!({"assignee": {"type": "Human", "name": "ada"}});
         stage.create(&question("asks", asked)).await;
@@ -71,7 +78,7 @@ impl Rest {
     }
 
     /// What is found in a copy of the database that was changed so.
-    pub async fn after_statements(&self, statements: &str) -> Vec<Invariant> {
+    async fn after_statements(&self, statements: &str) -> Vec<Invariant> {
         let copy = self.folder.path().join(format!("{}.db", uuid::Uuid::new_v4()));
         std::fs::copy(&self.place.database, &copy).unwrap();
         let mut database = SqliteConnectOptions::new()
@@ -90,6 +97,22 @@ impl Rest {
             ..self.place.clone()
         })
         .await
+    }
+
+    /// Each of these is found, and a copy alone is nothing.
+    pub async fn finds(&self, cases: impl IntoIterator<Item = (Invariant, String)>) {
+        for (broken, statements) in cases {
+            let found = self.after_statements(&statements).await;
+            assert!(
+                found.contains(&broken),
+                "{broken:?} was not found after {statements}; found {found:?}"
+            );
+        }
+        assert_eq!(
+            self.after_statements("SELECT 1").await,
+            [],
+            "a copy alone is no sabotage"
+        );
     }
 
     /// What is found in a copy of the streams that was changed so; `{}` in a key stands for the prefix.
@@ -235,18 +258,7 @@ async fn sabotage_of_the_database_is_found() {
                 .into(),
         ),
     ];
-    for (broken, statements) in cases {
-        let found = rest.after_statements(&statements).await;
-        assert!(
-            found.contains(&broken),
-            "{broken:?} was not found after {statements}; found {found:?}"
-        );
-    }
-    assert_eq!(
-        rest.after_statements("SELECT 1").await,
-        vec![],
-        "a copy alone is no sabotage"
-    );
+    rest.finds(cases).await;
 }
 
 #[tokio::test]

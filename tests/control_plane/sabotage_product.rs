@@ -13,10 +13,11 @@ use super::harness::manifests::{run, topology};
 use super::harness::polling::first;
 use super::harness::stage::Stage;
 use super::sabotage::{found, place};
+use super::sabotage_federation::{LOOPBACK, copies_of_a_ticket};
 use super::validator::Invariant as I;
 
 /// What is switched on, and which invariant the validator must find broken.
-const BROKEN: [(&str, I); 20] = [
+const BROKEN: [(&str, I); 22] = [
     ("sabotage.record.without_facts=return", I::EventHasFact),
     ("sabotage.record.without_events=return", I::FactHasEvent),
     // Several events in one record: the first two tries to record fail.
@@ -44,6 +45,8 @@ const BROKEN: [(&str, I); 20] = [
     ("sabotage.forum.escalates_early=return", I::EscalatedOnce),
     ("sabotage.forum.escalates_again=return", I::EscalatedOnce),
     ("sabotage.archive.keeps_no_bodies=return", I::ArchiveIsWhole),
+    ("sabotage.federation.keeps_the_gone=return", I::FederatedIsAnswered),
+    ("sabotage.topology.takes_any_home=return", I::AuthorityIsRule),
 ];
 
 /// A bug, the test that is there to find it, and words of how it says so.
@@ -170,8 +173,10 @@ async fn is_found(failpoints: &str, broken: I) -> Option<String> {
     let rules = "sla: {levels: [5s]}\nretention: {closedThreads: 1s}\n";
     let file = policy(&settings.data, rules);
     let settings = settings.with("METAWSM_HOUSEKEEPING_INTERVAL", "1s");
+    let settings = settings.with(LOOPBACK.0, LOOPBACK.1);
     let controller = settings.with("METAWSM_POLICY", file).lead().await;
     let home = stage.repository("home");
+    let _servers = copies_of_a_ticket(&stage, &home.url(), &controller.database()).await;
     let known = |o: &Value| !o["status"]["authority"].is_null();
     stage.create(&topology("a-1", "A-1", ("home", &home.url()))).await;
     stage.until("TicketTopology", "a-1", "it is seen", known).await;

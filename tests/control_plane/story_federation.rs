@@ -7,22 +7,18 @@ use serde_json::{Value, json};
 
 use crate::harness::docs_server::DocsServer;
 use crate::harness::history::metawsm;
-use crate::harness::kstatus::Verdict;
-use crate::harness::manifests::{run, topology};
+use crate::harness::manifests::{endpoint, topology};
 use crate::harness::polling::{eventually, never_within};
 use crate::harness::requests::Requests;
 use crate::harness::stage::{Stage, condition};
+use crate::sabotage::place;
+use crate::validator;
 
 const LOOPBACK: (&str, &str) = ("METAWSM_DOCS_ALLOW_CIDR", "127.0.0.1/32");
 
-fn endpoint(name: &str, server: &DocsServer, home: &str) -> Value {
-    json!({
-        "apiVersion": "metawsm.dev/v1alpha1", "kind": "DocEndpoint", "metadata": {"name": name},
-        "spec": {
-            "kind": "Repo", "url": server.url(), "webURL": "https://docs.example.com/", "repo": "docs", "repoURL": home,
-            "interval": "1s", "timeout": "5s", "staleAfter": "5m",
-        },
-    })
+fn of_docs(name: &str, server: &DocsServer, home: &str) -> Value {
+    let rest = json!({"webURL": "https://docs.example.com/", "staleAfter": "5m"});
+    endpoint(name, &server.url(), ("docs", home), rest)
 }
 
 fn authority(object: &Value) -> (&str, &str) {
@@ -90,7 +86,7 @@ async fn the_authority_goes_to_the_workspace_when_a_run_starts_and_back_when_it_
         .lead()
         .await;
     stage.create(&topology("a-1", "A-1", ("docs", &docs.url()))).await;
-    stage.create(&endpoint("docs", &server, &docs.url())).await;
+    stage.create(&of_docs("docs", &server, &docs.url())).await;
     let between = stage
         .until("TicketTopology", "a-1", "the repository's copy rules", |t| {
             authority(t) == ("Repo", "docs")
@@ -103,10 +99,7 @@ async fn the_authority_goes_to_the_workspace_when_a_run_starts_and_back_when_it_
     );
     assert_eq!(fresh(&between), "True");
 
-    stage
-        .create(&run("relay", &["A-1"], &[("docs", &docs)], json!({})))
-        .await;
-    stage.until_run_is("relay", Verdict::Current).await;
+    stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
     let ours = |t: &Value| authority(t) == ("Workspace", "relay--a-1");
     let during = stage
         .until("TicketTopology", "a-1", "the workspace's copy rules", ours)
@@ -125,6 +118,8 @@ async fn the_authority_goes_to_the_workspace_when_a_run_starts_and_back_when_it_
 
     the_columns_tell_it(&stage).await;
     a_ticket_of_nobody_is_listed(&controller.database()).await;
+    let place = place(&stage, controller.database());
+    assert_eq!(validator::flaws(&place).await, [], "while the workspace rules");
 
     stage.delete("Run", "relay").await;
     stage.until_gone("Run", "relay").await;
@@ -142,6 +137,7 @@ async fn the_authority_goes_to_the_workspace_when_a_run_starts_and_back_when_it_
     ] {
         streams.first(event).await;
     }
+    assert_eq!(validator::flaws(&place).await, [], "in the end");
 }
 
 #[tokio::test]
@@ -153,7 +149,7 @@ async fn a_stale_index_becomes_fresh_on_request_and_two_hundred_requests_are_few
     let controller = stage.controller("a").with(LOOPBACK.0, LOOPBACK.1);
     let _controller = controller.with("METAWSM_DOCS_REFRESH_INTERVAL", "3s").lead().await;
     stage.create(&topology("a-1", "A-1", ("docs", &docs.url()))).await;
-    stage.create(&endpoint("docs", &server, &docs.url())).await;
+    stage.create(&of_docs("docs", &server, &docs.url())).await;
     stage
         .until("TicketTopology", "a-1", "it is known and stale", |t| {
             fresh(t) == "False" && authority(t).0 == "Repo"
@@ -193,7 +189,7 @@ async fn a_server_that_falls_silent_keeps_its_last_answer_and_says_so_also_after
     let server = DocsServer::of(&[("A-1", "active")]).await;
     let mut controller = stage.controller("a").with(LOOPBACK.0, LOOPBACK.1).lead().await;
     stage.create(&topology("a-1", "A-1", ("docs", &docs.url()))).await;
-    stage.create(&endpoint("docs", &server, &docs.url())).await;
+    stage.create(&of_docs("docs", &server, &docs.url())).await;
     stage
         .until("TicketTopology", "a-1", "it is fresh", |t| fresh(t) == "True")
         .await;
@@ -201,6 +197,8 @@ async fn a_server_that_falls_silent_keeps_its_last_answer_and_says_so_also_after
     server.up(false);
     let silent = |t: &Value| t["status"]["record"]["stale"] == true;
     let unasked = stage.until("TicketTopology", "a-1", "it says stale", silent).await;
+    let flaws = validator::flaws(&place(&stage, controller.database())).await;
+    assert_eq!(flaws, [], "while it is silent");
     assert_eq!(authority(&unasked), ("Repo", "docs"));
     assert_eq!(unasked["status"]["record"]["title"], "Work on A-1");
     let down = stage.get("DocEndpoint", "docs").await;
@@ -222,6 +220,7 @@ async fn a_server_that_falls_silent_keeps_its_last_answer_and_says_so_also_after
         .until("TicketTopology", "a-1", "it is fresh again", |t| fresh(t) == "True")
         .await;
     stage.streams().first("docs.endpoint.down").await;
+    assert_eq!(validator::flaws(&place(&stage, controller.database())).await, []);
 }
 
 #[tokio::test]
@@ -231,7 +230,7 @@ async fn quiet_servers_cost_no_writes() {
     let server = DocsServer::of(&[("A-1", "active")]).await;
     let _controller = stage.controller("a").with(LOOPBACK.0, LOOPBACK.1).lead().await;
     stage.create(&topology("a-1", "A-1", ("docs", &docs.url()))).await;
-    stage.create(&endpoint("docs", &server, &docs.url())).await;
+    stage.create(&of_docs("docs", &server, &docs.url())).await;
     stage
         .until("TicketTopology", "a-1", "it is fresh", |t| fresh(t) == "True")
         .await;

@@ -1,7 +1,7 @@
 //! What the three stores hold, as plain values. Judges nothing.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kube::api::{Api, DynamicObject, ListParams};
@@ -20,7 +20,10 @@ use redis::AsyncCommands as _;
 use redis::streams::StreamRangeReply;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, FromRow, SqliteConnection};
+use sqlx::{ConnectOptions as _, FromRow, SqliteConnection};
+
+use super::federated::Federated;
+use super::folded::folded_and_rebuilt;
 
 /// How long Redis may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,6 +48,8 @@ pub struct Evidence {
     pub mirrors: Vec<Mirror>,
     /// Threads that were kept when they left the cluster.
     pub archived: Vec<Archived>,
+    /// What is kept of servers of documents.
+    pub federated: Federated,
     /// Every row that was folded from events, as JSON; and the same after a rebuild in a copy of the database.
     pub folded: Vec<String>,
     pub rebuilt: Vec<String>,
@@ -65,6 +70,8 @@ pub struct Object {
     pub name: String,
     pub uid: String,
     pub resource_version: String,
+    /// It is on its way out.
+    pub deleting: bool,
     pub spec: Value,
     pub status: Value,
     pub journal: Vec<JournalEntry>,
@@ -164,6 +171,7 @@ impl Evidence {
         let (stream, typed) = streams(place, &wanted).await;
         let (folded, rebuilt) = folded_and_rebuilt(&mut database).await;
         Self {
+            federated: Federated::read(&mut database, &place.namespace).await,
             folded,
             rebuilt,
             behind: sqlx::query_scalar(
@@ -196,56 +204,6 @@ where
         .fetch_all(database)
         .await
         .expect("the database answers")
-}
-
-/// What is folded from events, each table with its order.
-const FOLDED: [(&str, &str); 6] = [
-    ("forum_threads", "uid"),
-    ("forum_posts", "thread_uid, seq"),
-    ("forum_state_transitions", "thread_uid, seq"),
-    ("forum_assignments", "thread_uid, seq"),
-    ("forum_priorities", "thread_uid, seq"),
-    ("forum_escalations", "thread_uid, seq"),
-];
-
-async fn folded_and_rebuilt(database: &mut SqliteConnection) -> (Vec<String>, Vec<String>) {
-    let place = tempfile::tempdir().unwrap();
-    let copy = place.path().join("copy.db");
-    let into = format!("VACUUM INTO '{}'", copy.display());
-    sqlx::raw_sql(AssertSqlSafe(into))
-        .execute(&mut *database)
-        .await
-        .unwrap();
-    let mut as_it_was = connect(&copy).await;
-    let folded = folded_rows(&mut as_it_was).await;
-    as_it_was.close().await.unwrap();
-    metawsm::app::rebuild(&copy).await.expect("the copy can be rebuilt");
-    (folded, folded_rows(&mut connect(&copy).await).await)
-}
-
-async fn connect(path: &Path) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(path);
-    options.connect().await.expect("the copy can be opened")
-}
-
-async fn folded_rows(database: &mut SqliteConnection) -> Vec<String> {
-    let mut rows = Vec::new();
-    for (table, order) in FOLDED {
-        let columns: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
-            "SELECT '''' || name || ''', ' || name FROM pragma_table_info('{table}')"
-        )))
-        .fetch_all(&mut *database)
-        .await
-        .unwrap();
-        let columns = columns.join(", ");
-        let query = format!("SELECT json_object('table', '{table}', {columns}) FROM {table} ORDER BY {order}");
-        let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
-            .fetch_all(&mut *database)
-            .await
-            .unwrap();
-        rows.extend(found);
-    }
-    rows
 }
 
 async fn objects(place: &Place) -> Vec<Object> {
@@ -291,6 +249,7 @@ fn read(kind: &str, object: DynamicObject) -> Object {
         name: meta.name.unwrap_or_default(),
         uid: meta.uid.unwrap_or_default(),
         resource_version: meta.resource_version.unwrap_or_default(),
+        deleting: meta.deletion_timestamp.is_some(),
         journal: serde_json::from_value(typed["status"]["journal"].clone()).unwrap_or_default(),
         spec: typed["spec"].clone(),
         status: typed["status"].clone(),

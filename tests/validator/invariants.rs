@@ -13,7 +13,7 @@ use metawsm::ticket_topology::TopologyKind;
 use serde_json::{Value, json};
 
 use super::evidence::{Evidence, Fact};
-use super::{folding, streams, threads};
+use super::{authority, federation, folding, streams, threads};
 
 /// What may be broken; each has a sabotage test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +52,10 @@ pub enum Invariant {
     EscalatedOnce,
     /// What is archived is whole, and has left the cluster.
     ArchiveIsWhole,
+    /// What is kept of servers of documents is of living endpoints and what they said last, and the view shows it.
+    FederatedIsAnswered,
+    /// Topologies say what follows by the merge rule from what Runs and endpoints say.
+    AuthorityIsRule,
 }
 
 /// One thing that is wrong.
@@ -65,7 +69,7 @@ type Check = fn(&Evidence) -> Vec<String>;
 
 /// Everything that is wrong.
 pub fn judge(evidence: &Evidence) -> Vec<Flaw> {
-    let checks: [(Invariant, Check); 17] = [
+    let checks: [(Invariant, Check); 19] = [
         (Invariant::EventHasFact, event_has_fact),
         (Invariant::FactHasEvent, fact_has_event),
         (Invariant::SubjectOrder, subject_order),
@@ -83,6 +87,8 @@ pub fn judge(evidence: &Evidence) -> Vec<Flaw> {
         (Invariant::ThreadIsRecorded, threads::thread_is_recorded),
         (Invariant::EscalatedOnce, threads::escalated_once),
         (Invariant::ArchiveIsWhole, threads::archive_is_whole),
+        (Invariant::FederatedIsAnswered, federation::federated_is_answered),
+        (Invariant::AuthorityIsRule, authority::authority_is_rule),
     ];
     let flaws = |(broken, check): (Invariant, Check)| {
         let found = check(evidence).into_iter();

@@ -1,7 +1,11 @@
 //! Reads what the three stores hold after any suite and says what contradicts the design: API objects, SQLite, Redis.
 //! Reads only. Used by any test binary with `#[path = "../validator/mod.rs"] mod validator;`.
 
+mod authority;
 pub mod evidence;
+mod federated;
+mod federation;
+mod folded;
 mod folding;
 pub mod invariants;
 mod streams;
