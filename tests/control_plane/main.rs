@@ -46,6 +46,7 @@ mod fault_federation;
 mod fault_leader;
 mod fault_redis;
 mod fault_road;
+mod fault_road_federation;
 mod fault_road_forum;
 mod fault_schema;
 mod fault_sqlite;

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::Timestamp;
+use metawsm::kernel::moment::Moment;
 use serde_json::{Value, json};
 
 /// What it says.
@@ -70,6 +71,11 @@ impl DocsServer {
     /// Its index is so old from now on.
     pub fn age(&self, by: Duration) {
         self.says.lock().unwrap().indexed_at = Timestamp::now() - by;
+    }
+
+    /// When its index was built, as a status tells it.
+    pub fn indexed_at(&self) -> String {
+        Moment::new(self.says.lock().unwrap().indexed_at).to_string()
     }
 
     /// Whether it is up.

@@ -106,7 +106,7 @@ fn sort_of(request: &Request) -> Sort {
         Sort::Write
     } else if query.contains("watch=") {
         Sort::Watch
-    } else if ["runs", "tickettopologies", "forumthreads"]
+    } else if ["runs", "tickettopologies", "docendpoints", "forumthreads"]
         .iter()
         .any(|p| request.uri().path().ends_with(p))
     {
