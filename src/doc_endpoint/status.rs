@@ -44,7 +44,7 @@ kind_status! {
         #[schemars(length(max = 4096))]
         pub root: Option<String>,
 
-        /// How long a round of questions takes, in steps of a factor of four, like `<64ms`.
+        /// How long the server takes to say how its index is, in steps of a factor of four, like `<64ms`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(length(max = 16))]
         pub latency: Option<String>,

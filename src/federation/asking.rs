@@ -86,7 +86,7 @@ async fn one_round(hands: &Hands, target: &Target, failures: u32, outside: &mut 
     match asked {
         Ok((answer, took)) => {
             hands.metrics.answered(target, &answer.facts, took);
-            answered(hands, target, answer, took, outside);
+            answered(hands, target, answer, outside);
             0
         }
         Err(problem) => {
@@ -138,8 +138,8 @@ async fn within_budget(
     }
 }
 
-fn answered(hands: &Hands, target: &Target, answer: Answer, took: Duration, outside: &mut u32) {
-    let Answer { url, facts, rows } = answer;
+fn answered(hands: &Hands, target: &Target, answer: Answer, outside: &mut u32) {
+    let Answer { url, facts, took, rows } = answer;
     let news = hands.catalogue.told(&target.uid, rows, |known| {
         known.asked = true;
         known.facts = Some(facts);

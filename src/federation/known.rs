@@ -16,7 +16,7 @@ pub struct Known {
     pub trouble: Option<(Problem, Moment)>,
     /// Failed rounds in a row, cut to a power of two.
     pub failures: i64,
-    /// The upper bound of the step that the length of a round is in.
+    /// The upper bound of the step that the time until the server's status came is in.
     pub latency: Option<Duration>,
     /// The address that was asked last.
     pub url: Option<String>,

@@ -1,8 +1,9 @@
 //! One round of questions to one server, and what its answer is worth. Nothing is kept here.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use url::Url;
 
 use super::catalogue::{Row, Rows};
@@ -18,6 +19,8 @@ const NAMED: usize = 4;
 pub struct Answer {
     pub url: String,
     pub facts: Facts,
+    /// How long its status took to come: a list is read seldom, and would look like a slow server.
+    pub took: Duration,
     /// `None`: the index is the one that is known.
     pub rows: Option<Arc<Rows>>,
 }
@@ -108,13 +111,17 @@ async fn questions(
             .saturating_sub(began.elapsed())
             .max(Duration::from_millis(1))
     };
-    if let Some(known) = known {
-        let status = hands.source.status(server, left(began)).await.map_err(problem)?;
-        let facts = judged(target, &status)?;
-        if status.indexed_at.is_some() && same_index(known, &facts) {
-            let facts = known.clone();
-            return Ok(Answer { url, facts, rows: None });
-        }
+    let status = hands.source.status(server, left(began)).await.map_err(problem)?;
+    let took = began.elapsed();
+    let facts = judged(target, &status)?;
+    if let Some(known) = known.filter(|known| status.indexed_at.is_some() && same_index(known, &facts)) {
+        let facts = known.clone();
+        return Ok(Answer {
+            url,
+            facts,
+            took,
+            rows: None,
+        });
     }
     let list = hands.source.tickets(server, left(began)).await.map_err(problem)?;
     let facts = judged(target, &list.status)?;
@@ -122,6 +129,7 @@ async fn questions(
     Ok(Answer {
         url,
         facts,
+        took,
         rows: Some(Arc::new(rows)),
     })
 }

@@ -26,8 +26,8 @@ async fn dead_hanging_and_panicking_servers_delay_nobody() {
         servers.put(&format!("s{n}"), mood, 3);
         prober.ask(target(&format!("s{n}")), None);
     }
-    // A second to begin in, and twice the time of an answer: more than 64 take a second turn.
-    tokio::time::sleep(Duration::from_millis(2000)).await;
+    // A second to begin in, and twice the time of a first round, a status and a list: more than 64 take a second turn.
+    tokio::time::sleep(Duration::from_millis(2800)).await;
     let heard = (20..100).filter(|n| prober.catalogue().of(&format!("s{n}")).unwrap().1.reachable());
     assert_eq!(heard.count(), 80);
     tokio::time::sleep(6 * SECOND).await;
@@ -54,6 +54,23 @@ async fn a_quiet_server_is_asked_one_question_a_round_and_is_no_news() {
         (10..=12).contains(&asked) && listed == 1,
         "{asked} questions, {listed} lists"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_list_makes_no_slow_server_and_quiet_rounds_after_it_are_no_news() {
+    let servers = Arc::new(Servers::default());
+    let (prober, mut news) = prober(&servers);
+    servers.put("docs", Mood::Well(10), 5);
+    servers.with("docs", |s| s.lists_in = Duration::from_millis(800));
+    prober.ask(target("docs"), None);
+    tokio::time::sleep(3 * SECOND).await;
+    drained(&mut news);
+    let latency = || prober.catalogue().of("docs").unwrap().1.latency;
+    assert_eq!(latency(), Some(Duration::from_millis(16)));
+    tokio::time::sleep(24 * 60 * SECOND).await;
+    assert!(servers.with("docs", |s| s.asked) > 20);
+    assert_eq!(drained(&mut news), []);
+    assert_eq!(latency(), Some(Duration::from_millis(16)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,7 +69,11 @@ async fn heard(found: Vec<LiveDocs>) -> (Result<i64, &'static str>, usize) {
 
 #[tokio::test(start_paused = true)]
 async fn a_workspaces_server_is_believed_while_it_is_the_same_process() {
-    assert_eq!(heard(vec![process("r-1", "a")]).await, (Ok(3), 1));
+    assert_eq!(
+        heard(vec![process("r-1", "a")]).await,
+        (Ok(3), 2),
+        "a status, and a list with its own"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,6 +26,8 @@ pub(super) struct Server {
     pub(super) indexed: i64,
     pub(super) tickets: Vec<String>,
     pub(super) root: String,
+    /// How much longer a list takes than a status.
+    pub(super) lists_in: Duration,
     pub(super) asked: usize,
     pub(super) listed: usize,
     pub(super) refreshes: usize,
@@ -48,6 +50,7 @@ impl Servers {
             indexed: 1,
             tickets,
             root: "/docs".into(),
+            lists_in: Duration::ZERO,
             asked: 0,
             listed: 0,
             refreshes: 0,
@@ -92,6 +95,8 @@ impl DocSource for Servers {
 
     async fn tickets(&self, server: &DocServer, _: Duration) -> Result<TicketList, DocSourceError> {
         let (host, status) = self.answer(server).await?;
+        let lists_in = self.with(&host, |s| s.lists_in);
+        tokio::time::sleep(lists_in).await;
         let rows: Vec<_> = self.with(&host, |s| {
             s.listed += 1;
             s.tickets.iter().map(|ticket| row(ticket)).collect()
