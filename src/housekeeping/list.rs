@@ -1,10 +1,10 @@
 //! Lists what lies below the workspaces' root, among the caches and among the steps. Reads only, and follows no link.
 
-use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
 use serde_json::Value;
+use tracing::warn;
 
 use super::Places;
 use super::found::{Found, Kind};
@@ -153,10 +153,14 @@ fn list_steps(places: &Places, found: &mut Vec<Found>) -> io::Result<()> {
         let Some(below) = below.filter(|_| !uid.starts_with('.')) else {
             continue;
         };
-        let ours = |only: &String| namespace_of(&below).as_ref() == Some(only);
-        if places.namespace.as_ref().is_none_or(ours) {
+        let path = places.steps.join(&uid);
+        let namespace = namespace_of(&below).unwrap_or_else(|error| {
+            warn!(path = %path.display(), %error, "nobody knows whose steps these are; they are left alone");
+            None
+        });
+        if places.namespace.is_none() || namespace == places.namespace {
             found.push(Found {
-                path: places.steps.join(&uid),
+                path,
                 kind: Kind::Steps { uid },
             });
         }
@@ -165,17 +169,17 @@ fn list_steps(places: &Places, found: &mut Vec<Found>) -> io::Result<()> {
 }
 
 /// The namespace of the Run whose steps these are, from the first execution that tells.
-fn namespace_of(run: &Folder) -> Option<String> {
-    let below = |folder: &Folder| -> Vec<Folder> {
-        let names = folder.names().unwrap_or_default();
-        names
-            .iter()
-            .filter_map(|name: &std::ffi::OsString| folder.folder(OsStr::new(name)).ok())
-            .collect()
-    };
-    below(run).iter().flat_map(below).find_map(|execution| {
-        let key = execution.read(step_folder::KEY, step_folder::OUTCOME_LIMIT).ok()??;
-        let key: Value = serde_json::from_slice(&key).ok()?;
-        Some(key.get("namespace")?.as_str()?.to_owned())
-    })
+fn namespace_of(run: &Folder) -> io::Result<Option<String>> {
+    for step in entries(run)?.into_iter().filter_map(|(_, step)| step) {
+        for execution in entries(&step)?.into_iter().filter_map(|(_, execution)| execution) {
+            let Some(key) = execution.read(step_folder::KEY, step_folder::OUTCOME_LIMIT)? else {
+                continue;
+            };
+            let key: Value = serde_json::from_slice(&key)?;
+            if let Some(namespace) = key.get("namespace").and_then(Value::as_str) {
+                return Ok(Some(namespace.to_owned()));
+            }
+        }
+    }
+    Ok(None)
 }

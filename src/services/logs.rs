@@ -49,10 +49,13 @@ fn older(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// The last line that says something.
+/// The last line that says something, or why nobody can tell. Nothing was said where there is no file.
 pub fn last_words(path: &Path) -> String {
-    let bytes = std::fs::read(path).unwrap_or_default();
-    shown_text::last_words(&String::from_utf8_lossy(&bytes), LAST_WORDS)
+    match std::fs::read(path) {
+        Ok(bytes) => shown_text::last_words(&String::from_utf8_lossy(&bytes), LAST_WORDS),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => format!("(failed to read them: {error})"),
+    }
 }
 
 #[cfg(test)]
@@ -69,5 +72,13 @@ mod tests {
         let sizes = [&path, &older(&path)].map(|p| std::fs::metadata(p).unwrap().len());
         assert!(sizes.iter().all(|size| *size <= BOUND + 8 * 1024), "{sizes:?}");
         assert_eq!(last_words(&path), "the last words");
+    }
+
+    #[test]
+    fn words_that_cannot_be_read_are_not_taken_for_silence() {
+        let scratch = tempfile::tempdir().unwrap();
+        assert_eq!(last_words(&scratch.path().join("none.log")), "");
+        let unreadable = last_words(scratch.path());
+        assert!(unreadable.starts_with("(failed to read them: "), "{unreadable}");
     }
 }

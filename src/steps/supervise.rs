@@ -130,6 +130,9 @@ fn last_words(files: &Folder) -> String {
         io::Read::read_to_end(&mut io::Read::take(file?, LOG_LIMIT), &mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read(files.file(files::STDERR)).unwrap_or_default();
-    shown_text::last_words(&String::from_utf8_lossy(&bytes), LAST_WORDS)
+    match read(files.file(files::STDERR)) {
+        Ok(bytes) => shown_text::last_words(&String::from_utf8_lossy(&bytes), LAST_WORDS),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => format!("(failed to read them: {error})"),
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -60,19 +61,35 @@ impl<'a> Cache<'a> {
         let access = Access::to(&self.remote, credential)?;
         let _lock = self.lock()?;
         self.make()?;
-        self.drop_leftovers();
-        let fetched = self.fetch_with(&access);
-        if let Err(error) = &fetched {
-            self.drop_leftovers();
-            if error.reason == "RepoTooLarge" {
-                let _ = std::fs::remove_dir_all(&self.git_dir);
-            }
-        }
+        let what = format!(
+            "remove what an earlier fetch of \"{}\" left half received",
+            self.repo.url
+        );
+        self.drop_leftovers().map_err(StepError::io(&what))?;
         let attempt = Attempt {
             url: &self.repo.url,
             credential,
         };
-        fetched.map_err(|error| attempt.explain(error))
+        self.fetch_with(&access).map_err(|error| {
+            let left = self.tidy_after(&error);
+            let told = attempt.explain(error);
+            match left {
+                Ok(()) => told,
+                Err(error) => StepError {
+                    message: format!("{}; what it left could not be removed: {error}", told.message),
+                    ..told
+                },
+            }
+        })
+    }
+
+    /// Removes what a fetch that failed left; all there is, where that is more than is allowed.
+    fn tidy_after(&self, error: &StepError) -> io::Result<()> {
+        self.drop_leftovers()?;
+        match error.reason.as_str() {
+            "RepoTooLarge" => std::fs::remove_dir_all(&self.git_dir),
+            _ => Ok(()),
+        }
     }
 
     fn fetch_with(&self, access: &Access) -> Result<(), StepError> {
@@ -94,14 +111,20 @@ impl<'a> Cache<'a> {
     }
 
     /// Removes what a fetch that was killed left half received; git itself would keep it for ever. Under the lock.
-    fn drop_leftovers(&self) {
-        let objects = self.git_dir.join("objects");
-        let folders = std::fs::read_dir(&objects).into_iter().flatten().flatten();
-        for entry in folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten()) {
-            if entry.file_name().to_string_lossy().starts_with("tmp_") {
-                let _ = std::fs::remove_file(entry.path());
+    fn drop_leftovers(&self) -> io::Result<()> {
+        for folder in std::fs::read_dir(self.git_dir.join("objects"))? {
+            let folder = folder?;
+            if !folder.file_type()?.is_dir() {
+                continue;
+            }
+            for entry in std::fs::read_dir(folder.path())? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with("tmp_") {
+                    std::fs::remove_file(entry.path())?;
+                }
             }
         }
+        Ok(())
     }
 
     /// The commit at the tip of a branch.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tracing::{debug, warn};
 
 use super::Ground;
-use super::list::{folders, key_of};
+use super::list::{keyed, quietly};
 use crate::adapters::service_folder::{self as files, Seen};
 use crate::ports::services::{ServiceChanged, ServiceKey};
 
@@ -54,6 +54,12 @@ pub async fn watch(ground: Arc<Ground>, tell: UnboundedSender<ServiceChanged>) {
 }
 
 fn picture(ground: &Ground) -> io::Result<Picture> {
-    let seen = |path: PathBuf| Some((path.clone(), (key_of(&path)?, files::see(&path).ok()?)));
-    Ok(folders(&ground.root)?.into_iter().filter_map(seen).collect())
+    let mut picture = Picture::new();
+    for (path, key) in keyed(&ground.root, quietly)? {
+        match files::see(&path) {
+            Ok(seen) => drop(picture.insert(path, (key, seen))),
+            Err(error) => quietly(&path, &error),
+        }
+    }
+    Ok(picture)
 }

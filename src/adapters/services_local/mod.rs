@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::change::watch;
-use self::list::{folders, key_of};
+use self::list::{keyed, loudly, quietly};
 use self::stop::{stop_all, stop_one};
 use super::nofollow::Folder;
 use super::service_folder::{self as files, DocsProgram, Seen, ServicePlan};
@@ -125,8 +125,8 @@ impl Services for LocalServices {
 
     async fn known_runs(&self) -> Result<Vec<(String, String)>, ExecutorError> {
         self.blocking("list the docs servers", |ground| {
-            let keys = folders(&ground.root)?.into_iter().filter_map(|path| key_of(&path));
-            Ok(keys.map(|key| (key.namespace, key.run_uid)).collect())
+            let keyed = keyed(&ground.root, loudly)?.into_iter();
+            Ok(keyed.map(|(_, key)| (key.namespace, key.run_uid)).collect())
         })
         .await
     }
@@ -246,10 +246,10 @@ fn look(ground: &Ground, key: &ServiceKey) -> io::Result<ServiceState> {
 
 fn live(ground: &Ground, is_asked_for: impl Fn(&ServiceKey) -> bool) -> io::Result<Vec<LiveService>> {
     let mut live = Vec::new();
-    for path in folders(&ground.root)? {
-        let Some(key) = key_of(&path).filter(&is_asked_for) else {
+    for (path, key) in keyed(&ground.root, quietly)? {
+        if !is_asked_for(&key) {
             continue;
-        };
+        }
         let Seen::Supervised {
             server: Some(server), ..
         } = files::see(&path)?

@@ -46,7 +46,7 @@ impl Prepared {
     /// The rows of a record.
     ///
     /// # Errors
-    /// An event that no entry of the record backs.
+    /// An event that no entry of the record backs, or facts that cannot be written down.
     pub fn of(record: Record) -> Result<Self, JournalError> {
         check(&record)?;
         let Record {
@@ -56,7 +56,10 @@ impl Prepared {
             mirror,
         } = record;
         Ok(Self {
-            entries: entries.into_iter().map(|entry| entry_row(&subject, entry)).collect(),
+            entries: entries
+                .into_iter()
+                .map(|entry| entry_row(&subject, entry))
+                .collect::<Result<_, _>>()?,
             events: events.into_iter().map(event_row).collect(),
             mirror: mirror.map(mirror_row),
             subject,
@@ -79,13 +82,14 @@ fn check(record: &Record) -> Result<(), JournalError> {
     }
 }
 
-fn entry_row(subject: &Subject, entry: JournalEntry) -> EntryRow {
-    EntryRow {
+fn entry_row(subject: &Subject, entry: JournalEntry) -> Result<EntryRow, JournalError> {
+    let words = |error| JournalError(format!("failed to write down the facts of '{subject}': {error}"));
+    Ok(EntryRow {
         hash: entry.hash(&subject.uid),
         at: entry.at.to_string(),
-        facts: serde_json::to_string(&entry.facts).unwrap_or_default(),
+        facts: serde_json::to_string(&entry.facts).map_err(words)?,
         entry,
-    }
+    })
 }
 
 fn event_row(event: DomainEvent) -> EventRow {

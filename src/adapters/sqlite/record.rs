@@ -140,7 +140,7 @@ async fn known_hashes(
         .map(|(subject, row)| (&subject.uid, row.entry.seq))
         .collect();
     let found: Vec<(String, i64, String)> = sqlx::query_as(SELECT_ENTRIES)
-        .bind(as_json(&keys))
+        .bind(as_json(&keys)?)
         .fetch_all(connection)
         .await?;
     let mut known = Hashes::new();
@@ -188,8 +188,8 @@ fn answer(record: &Prepared, is_fresh: &[bool], known: &Hashes) -> Recorded {
     }
 }
 
-fn as_json(keys: &[(&String, i64)]) -> String {
-    serde_json::to_string(keys).unwrap_or_default()
+fn as_json(keys: &[(&String, i64)]) -> Result<String, sqlx::Error> {
+    serde_json::to_string(keys).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 async fn write_events(
@@ -207,7 +207,7 @@ async fn write_events(
         .map(|row| (&row.event.subject_uid, row.event.subject_seq))
         .collect();
     let known: Vec<(String, i64)> = sqlx::query_as(SELECT_KNOWN)
-        .bind(as_json(&keys))
+        .bind(as_json(&keys)?)
         .fetch_all(&mut *connection)
         .await?;
     let mut known: HashSet<_> = known.into_iter().collect();

@@ -220,6 +220,22 @@ fn a_controller_of_one_namespace_judges_only_its_own_folders() {
 }
 
 #[test]
+fn steps_of_which_nobody_knows_whose_they_are_are_left_alone_and_stop_no_other() {
+    let mut house = House::new();
+    house.places.namespace = Some("team".to_owned());
+    for (uid, key) in [
+        ("broken", "{"),
+        ("silent", "{}"),
+        ("dead", r#"{ "namespace": "team" }"#),
+    ] {
+        let execution = house.places.steps.join(uid).join("w/prepare-1");
+        fs::create_dir_all(&execution).unwrap();
+        fs::write(execution.join("key.json"), key).unwrap();
+    }
+    assert_eq!(house.grow_old(), ["dead"]);
+}
+
+#[test]
 fn a_removal_that_was_interrupted_is_finished_unless_its_run_lives() {
     let house = House::new();
     let half = |run: &str| house.places.workspaces.join("team").join(run).join(".removing-A-1");

@@ -83,6 +83,27 @@ fn workspaces_of_one_cache_keep_their_branches_when_it_is_pruned() {
 }
 
 #[test]
+fn what_a_killed_fetch_left_in_the_cache_is_removed_or_told() {
+    let world = World::new();
+    world.prepare();
+    let mut caches = std::fs::read_dir(world.root.join("cache")).unwrap().flatten();
+    let cache = caches.find(|entry| entry.path().is_dir()).unwrap().path();
+    let left = cache.join("objects/pack/tmp_pack_x");
+    let mut plan = world.prepare_plan();
+    plan.folder = world.root.join("ws/team/run/a-2");
+    plan.branch = "task/run-a-2".into();
+
+    // What git never makes stands for what cannot be removed.
+    std::fs::create_dir_all(&left).unwrap();
+    let error = prepare(&plan, &mut world.context()).unwrap_err();
+    assert!(error.message.contains("left half received"), "{}", error.message);
+    std::fs::remove_dir(&left).unwrap();
+    std::fs::write(&left, "half").unwrap();
+    prepare(&plan, &mut world.context()).unwrap();
+    assert!(!left.exists());
+}
+
+#[test]
 fn a_half_made_clone_is_made_anew() {
     let world = World::new();
     let half = world.folder().join(".metawsm/clone-home/.git");
