@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use kube::runtime::watcher::Event;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::{COUNT, Ground};
 use crate::controller::context::Context;
+use crate::controller::index::Index;
 use crate::controller::kind::Kind;
 use crate::controller::kind_status::CommonStatus;
 use crate::controller::metrics::{ControllerLabels, Metrics};
@@ -23,17 +25,26 @@ const SWEEP: Duration = Duration::from_mins(5);
 pub struct Feed<R: kube::Resource<DynamicType = ()> + Clone + 'static> {
     pub store: Store<Guarded<R>>,
     writer: Writer<Guarded<R>>,
+    /// What its objects are about, for those who look for them by that.
+    pub index: Index<R>,
     pub wake: Pokes<R>,
     wakes: UnboundedReceiver<ObjectRef<Guarded<R>>>,
 }
 
 impl<R: kube::Resource<DynamicType = ()> + Clone + 'static> Feed<R> {
+    /// A feed whose objects nobody looks for but by their names.
     pub fn new() -> Self {
+        Self::indexed(|_| vec![])
+    }
+
+    /// A feed whose objects are looked for by what they are about.
+    pub fn indexed(keys: fn(&R) -> Vec<String>) -> Self {
         let (store, writer) = reflector::store();
         let (wake, wakes) = mpsc::unbounded_channel();
         Self {
             store,
             writer,
+            index: Index::by(keys),
             wake,
             wakes,
         }
@@ -50,6 +61,7 @@ pub fn start_kind<K: Kind>(
 ) {
     let (args, cx) = (&ground.args, Arc::new(context));
     cx.shared.metrics.expect(K::NAME);
+    let index = feed.index;
     let stream = runner::watch(
         cx.shared.client.clone(),
         args.namespace.clone(),
@@ -57,7 +69,13 @@ pub fn start_kind<K: Kind>(
         cx.shared.caches.clone(),
         K::PAGE,
         K::prune,
-        tap,
+        move |event| {
+            index.see(event);
+            match event {
+                Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => tap(object),
+                Event::Init | Event::InitDone => {}
+            }
+        },
     );
     let stop = ground.stop.clone();
     tasks.spawn(

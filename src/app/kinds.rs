@@ -24,6 +24,7 @@ use crate::doc_endpoint::DocEndpointKind;
 use crate::doc_endpoint::crd::DocEndpoint;
 use crate::forum_thread::ThreadKind;
 use crate::forum_thread::crd::ForumThread;
+use crate::kernel::ticket::topology_name;
 use crate::ports::executor::Executor;
 use crate::ports::services::Services;
 use crate::run::crd::Run;
@@ -63,10 +64,10 @@ pub fn start_kinds(
     )?);
     let services: Arc<dyn Services> = open_services(args)?;
     let feeds = Feeds {
-        runs: Feed::new(),
+        runs: Feed::indexed(|run| run.spec.tickets.iter().map(|ticket| topology_name(ticket)).collect()),
         topologies: Feed::new(),
         endpoints: Feed::new(),
-        threads: Feed::new(),
+        threads: Feed::indexed(|thread| thread.spec.run_ref.iter().map(|run| run.name.clone()).collect()),
     };
     let around = Around {
         services: services.clone(),
@@ -141,6 +142,7 @@ fn run_kind(
         topologies: feeds.topologies.store.clone(),
         endpoints: feeds.endpoints.store.clone(),
         threads: feeds.threads.store.clone(),
+        asked: feeds.threads.index.clone(),
         executor,
         services,
         turnstile: Arc::new(Turnstile::new(places, feeds.runs.store.clone())),
@@ -157,13 +159,13 @@ fn start_drivers(
     feeds: Feeds,
     (runs, topologies, endpoints, threads): (RunKind, TopologyKind, DocEndpointKind, ThreadKind),
 ) {
-    let (run_store, wake_run) = (feeds.runs.store.clone(), feeds.runs.wake.clone());
+    let (wanting, wake_run) = (feeds.runs.index.clone(), feeds.runs.wake.clone());
     let of_run = both(
         topologies_of(feeds.topologies.store.clone(), feeds.topologies.wake.clone()),
         endpoints_of(feeds.endpoints.store.clone(), feeds.endpoints.wake.clone()),
     );
     start_runs(ground, tasks, shared, runs, feeds.runs, of_run);
-    let of_topology = runs_of(run_store, wake_run.clone(), shared.caches.clone());
+    let of_topology = runs_of(wanting, wake_run.clone(), shared.caches.clone());
     let cx = Context::new(topologies, shared.clone());
     start_kind(ground, tasks, cx, feeds.topologies, of_topology);
     let cx = Context::new(endpoints, shared.clone());

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use kube::ResourceExt as _;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Resource as _, ResourceExt as _};
 use tokio::sync::Notify;
 
 use crate::controller::caches::Caches;
+use crate::controller::index::Index;
 use crate::controller::runner::{Guarded, Pokes};
 use crate::doc_endpoint::crd::DocEndpoint;
-use crate::kernel::ticket::{is_topology_of, topology_name, workspace_name};
+use crate::kernel::ticket::{topology_name, workspace_name};
 use crate::run::crd::Run;
 use crate::ticket_topology::crd::TicketTopology;
 
@@ -102,7 +103,7 @@ pub fn run_of(wake: Pokes<Run>) -> impl Fn(&Guarded<DocEndpoint>) + Send + 'stat
 /// A topology that changed wakes every Run that wants its ticket. While the caches are filled for the first time it need
 /// not look for them: every Run has a pass once they are.
 pub fn runs_of(
-    runs: Store<Guarded<Run>>,
+    wanting: Index<Run>,
     wake: Pokes<Run>,
     caches: Caches,
 ) -> impl Fn(&Guarded<TicketTopology>) + Send + 'static {
@@ -110,13 +111,9 @@ pub fn runs_of(
         if !caches.are_complete() {
             return;
         }
-        let (name, namespace) = (topology.name_any(), &topology.meta().namespace);
-        let wanted = runs.state_filter(|run| {
-            let Ok(run) = &run.0 else { return false };
-            run.metadata.namespace == *namespace && run.spec.tickets.iter().any(|t| is_topology_of(&name, t))
-        });
-        for run in wanted {
-            let _ = wake.send(ObjectRef::from_obj(run.as_ref()));
+        let namespace = topology.namespace().unwrap_or_default();
+        for run in wanting.named(&namespace, &topology.name_any()) {
+            let _ = wake.send(ObjectRef::new(&run).within(&namespace));
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod drive;
 pub mod finalizer;
 mod gone;
 pub mod guarded;
+pub mod index;
 pub mod kind;
 pub mod kind_status;
 pub mod lease;

@@ -36,8 +36,8 @@ const PASS_LIMIT: Duration = Duration::from_mins(3);
 /// From how many failures in a row on the conditions tell of them; fewer are noise.
 const TELL_FROM: u32 = 3;
 
-/// The watch of a kind: prunes what nobody reads, and what `thin` takes out, fills the cache and says when it is complete, lets `tap` see each
-/// object, then feeds the driver.
+/// The watch of a kind: prunes what nobody reads, and what `thin` takes out, fills the cache and says when it is complete,
+/// lets `tap` see each event that the cache has taken, then feeds the driver.
 pub fn watch<R>(
     client: Client,
     namespace: Option<String>,
@@ -45,7 +45,7 @@ pub fn watch<R>(
     caches: Caches,
     page: u32,
     thin: fn(&mut R),
-    tap: impl Fn(&Guarded<R>) + Send + 'static,
+    tap: impl Fn(&watcher::Event<Guarded<R>>) + Send + 'static,
 ) -> impl Stream<Item = Result<Guarded<R>, watcher::Error>> + Send
 where
     R: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
@@ -71,16 +71,13 @@ where
             }
         })
         .reflect(writer)
-        .inspect_ok(move |event| match event {
-            watcher::Event::Apply(object) | watcher::Event::InitApply(object) | watcher::Event::Delete(object) => {
-                tap(object);
+        .inspect_ok(move |event| {
+            tap(event);
+            if matches!(event, watcher::Event::InitDone)
+                && let Some(caches) = unfilled.take()
+            {
+                caches.filled();
             }
-            watcher::Event::InitDone => {
-                if let Some(caches) = unfilled.take() {
-                    caches.filled();
-                }
-            }
-            watcher::Event::Init => {}
         })
         .inspect_err(|error| warn!(%error, "watch interrupted; it will be taken up again"))
         .applied_objects()

@@ -46,6 +46,7 @@ use async_trait::async_trait;
 use kube::Client;
 use kube::runtime::reflector::Store;
 
+use crate::controller::index::Index;
 use crate::controller::kind::{Kind, Note};
 use crate::controller::runner::Guarded;
 use crate::doc_endpoint::crd::DocEndpoint;
@@ -89,6 +90,8 @@ pub struct RunKind {
     pub topologies: Store<Guarded<TicketTopology>>,
     pub endpoints: Store<Guarded<DocEndpoint>>,
     pub threads: Store<Guarded<ForumThread>>,
+    /// Threads by the name of the Run that they were asked in.
+    pub asked: Index<ForumThread>,
     pub executor: Arc<dyn Executor>,
     pub services: Arc<dyn Services>,
     pub turnstile: Arc<Turnstile>,

@@ -14,7 +14,9 @@ use super::forum;
 use super::queue::Line;
 use super::room::over_budget;
 use super::serving::{AllServed, EndpointSeen, Served, is_wanted};
+use crate::controller::runner::Guarded;
 use crate::controller::secrets;
+use crate::forum_thread::crd::ForumThread;
 use crate::kernel::outcome::Failure;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::{ExecutorError, StepKey, StepName, StepState};
@@ -119,9 +121,16 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
             false => kind.turnstile.line(),
         },
         free_bytes,
-        forum: forum::asked_in(&kind.threads.state(), object),
+        forum: forum::asked_in(&threads_of(kind, object), object),
         room,
     })
+}
+
+fn threads_of(kind: &RunKind, run: &Run) -> Vec<Arc<Guarded<ForumThread>>> {
+    let namespace = run.namespace().unwrap_or_default();
+    let names = kind.asked.named(&namespace, &run.name_any());
+    let threads = names.iter().map(|name| ObjectRef::new(name).within(&namespace));
+    threads.filter_map(|thread| kind.threads.get(&thread)).collect()
 }
 
 /// Looks at the docs server and the DocEndpoint of each workspace that may have one.
