@@ -5,6 +5,7 @@ mod address_tricks;
 mod docs_server;
 mod exchanges;
 mod hostile;
+mod hostile_lists;
 mod hostile_server;
 mod real_program;
 mod recorded;
