@@ -13,6 +13,7 @@ use crate::controller::index::Index;
 use crate::controller::kind::Kind;
 use crate::controller::kind_status::CommonStatus;
 use crate::controller::metrics::{ControllerLabels, Metrics};
+use crate::controller::recall;
 use crate::controller::runner::{self, Guarded, Pokes};
 use crate::controller::tally::{Tally, tally};
 use crate::controller::vanished;
@@ -62,13 +63,17 @@ pub fn start_kind<K: Kind>(
     let (args, cx) = (&ground.args, Arc::new(context));
     cx.shared.metrics.expect(K::NAME);
     let index = feed.index;
+    let meeting = cx.clone();
     let stream = runner::watch(
         cx.shared.client.clone(),
         args.namespace.clone(),
         feed.writer,
         cx.shared.caches.clone(),
         K::PAGE,
-        K::prune,
+        move |object| {
+            recall::meet(&meeting, object);
+            K::prune(object);
+        },
         move |event| {
             index.see(event);
             match event {

@@ -39,7 +39,7 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
         Err(wait) => return Ok(wait),
     };
     recall::recall(cx, &object).await;
-    object = whole::read_where_needed(cx, object).await?;
+    object = whole::read_to_record(cx, object).await?;
     for _ in 0..TURNS {
         let recorded = record(cx, &object, false).await;
         fallible("drive.after_record")?;
@@ -52,6 +52,10 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
         let room = Ring::new(&uid, &journal, known.recorded).room();
         let observed = cx.kind.observe(&object, room).await?;
         let plan = K::decide(&observed, cx.shared.clock.now());
+        if K::is_pruned(&object) && status::asks_for_anything(cx, &object, &plan) {
+            object = whole::read(cx, &object).await?;
+            continue;
+        }
         if plan.transitions.len() > room && !sabotaged("sabotage.drive.drops_what_is_not_recorded") {
             return Err(held());
         }
@@ -155,7 +159,7 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
     }
     let foreign = known.written == 0 && sabotaged("sabotage.drive.trusts_the_process_before");
     let recorded = if foreign { last } else { known.recorded };
-    if last > recorded && K::is_pruned(object) {
+    if K::is_pruned(object) {
         return false;
     }
     let entries: Vec<_> = journal.iter().filter(|e| e.seq > recorded).cloned().collect();

@@ -68,16 +68,12 @@ pub trait Kind: Send + Sync + 'static {
         serde_json::to_value(object.spec()).unwrap_or_default()
     }
 
-    /// Takes out of an object what the cache need not hold. A pass that needs it reads the object whole.
+    /// Takes out of an object what the cache need not hold. What is left must ask for something to be done whenever the
+    /// whole object does, and for the next look at the same time; what is done is then decided on the object read whole.
     fn prune(_object: &mut Self::Resource) {}
 
     /// Whether [`Self::prune`] took something out of this one.
     fn is_pruned(_object: &Self::Resource) -> bool {
-        false
-    }
-
-    /// Whether something about a pruned object asks for a decision that needs it whole.
-    fn has_news(_object: &Self::Resource) -> bool {
         false
     }
 

@@ -46,6 +46,11 @@ impl Memory {
         self.lock().get(uid).cloned().unwrap_or_default()
     }
 
+    /// Whether anything is remembered of it.
+    pub fn knows(&self, uid: &str) -> bool {
+        self.lock().contains_key(uid)
+    }
+
     /// Changes what is remembered.
     pub fn change<R>(&self, uid: &str, change: impl FnOnce(&mut Remembered) -> R) -> R {
         change(self.lock().entry(uid.to_owned()).or_default())

@@ -22,6 +22,7 @@ use super::drive::drive;
 pub use super::guarded::Guarded;
 use super::kind::Kind;
 use super::metrics::{ControllerLabels, ReconcileLabels};
+use super::relist::Kept;
 use super::{policy, status, undecodable};
 use crate::kernel::outcome::Failure;
 
@@ -36,7 +37,7 @@ const PASS_LIMIT: Duration = Duration::from_mins(3);
 /// From how many failures in a row on the conditions tell of them; fewer are noise.
 const TELL_FROM: u32 = 3;
 
-/// The watch of a kind: prunes what nobody reads, and what `thin` takes out, fills the cache and says when it is complete,
+/// The watch of a kind: takes out what nobody reads and what `thin` takes out, fills the cache and says when it is complete,
 /// lets `tap` see each event that the cache has taken, then feeds the driver.
 pub fn watch<R>(
     client: Client,
@@ -44,7 +45,7 @@ pub fn watch<R>(
     writer: Writer<Guarded<R>>,
     caches: Caches,
     page: u32,
-    thin: fn(&mut R),
+    thin: impl Fn(&mut R) + Send + 'static,
     tap: impl Fn(&watcher::Event<Guarded<R>>) + Send + 'static,
 ) -> impl Stream<Item = Result<Guarded<R>, watcher::Error>> + Send
 where
@@ -60,7 +61,7 @@ where
         Some(namespace) => Api::namespaced(client, &namespace),
         None => Api::all(client),
     };
-    let mut unfilled = Some(caches);
+    let (mut unfilled, mut kept) = (Some(caches), Kept::new(writer));
     let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(page);
     watcher(api, config)
         .default_backoff()
@@ -70,8 +71,8 @@ where
                 thin(object);
             }
         })
-        .reflect(writer)
         .inspect_ok(move |event| {
+            kept.take(event);
             tap(event);
             if matches!(event, watcher::Event::InitDone)
                 && let Some(caches) = unfilled.take()

@@ -9,9 +9,10 @@ use super::context::Context;
 use super::kind::Kind;
 use super::kind_status::CommonStatus;
 use super::memory::version;
+use super::whole;
 use crate::failpoint::sabotaged;
 use crate::kernel::condition::{self, AUDIT_FORKED, READY, RECONCILING, STALLED, Verdict};
-use crate::kernel::journal::Journal as Ring;
+use crate::kernel::journal::{Journal as Ring, Transition};
 use crate::kernel::outcome::Failure;
 use crate::kernel::plan::Plan;
 
@@ -24,30 +25,14 @@ pub async fn write<K: Kind>(
     object: &K::Resource,
     plan: Plan<K::Status, K::Effect>,
 ) -> Result<Option<K::Resource>, Failure> {
-    let uid = object.meta().uid.clone().unwrap_or_default();
-    let known = cx.memory.of(&uid);
-    let now = cx.shared.clock.now();
     let old = K::status(object).cloned().unwrap_or_default();
-    let journal = if sabotaged("sabotage.status.forgets_the_journal") {
-        &[]
-    } else {
-        old.journal()
-    };
-    let mut ring = Ring::new(&uid, journal, known.recorded);
-    let notes: Vec<_> = plan.transitions.clone();
-    ring.append(now, plan.transitions);
-    let mut new = plan.status;
-    new.set_journal(ring.into_entries());
-    new.set_observed_generation(object.meta().generation.unwrap_or(0));
-    if known.forked {
-        let verdict = Verdict::new(AUDIT_FORKED, true, "OtherHistory", FORKED);
-        upsert(&mut new, verdict, object, now);
-    }
+    let told = plan.transitions.len();
+    let new = planned(cx, object, plan.status, plan.transitions);
     let Some(written) = put(cx, object, old, new).await? else {
         return Ok(None);
     };
     let journal = K::status(&written).map(CommonStatus::journal).unwrap_or_default();
-    let fresh = journal.len().saturating_sub(notes.len());
+    let fresh = journal.len().saturating_sub(told);
     for entry in &journal[fresh..] {
         cx.kind.written(entry);
         if let Some(note) = K::note_of(entry) {
@@ -55,6 +40,39 @@ pub async fn write<K: Kind>(
         }
     }
     Ok(Some(written))
+}
+
+/// Whether the plan asks for anything to be done or written.
+pub fn asks_for_anything<K: Kind>(cx: &Context<K>, object: &K::Resource, plan: &Plan<K::Status, K::Effect>) -> bool {
+    let new = planned(cx, object, plan.status.clone(), plan.transitions.clone());
+    let old = K::status(object).cloned().unwrap_or_default();
+    plan.release || !plan.effects.is_empty() || K::own_part(new) != K::own_part(old)
+}
+
+/// What a plan makes of the status: its transitions in the journal, and a fork told.
+fn planned<K: Kind>(
+    cx: &Context<K>,
+    object: &K::Resource,
+    mut status: K::Status,
+    transitions: Vec<Transition>,
+) -> K::Status {
+    let uid = object.meta().uid.as_deref().unwrap_or_default();
+    let (known, now) = (cx.memory.of(uid), cx.shared.clock.now());
+    let journal = K::status(object).map(CommonStatus::journal).unwrap_or_default();
+    let kept = if sabotaged("sabotage.status.forgets_the_journal") {
+        &[]
+    } else {
+        journal
+    };
+    let mut ring = Ring::new(uid, kept, known.recorded);
+    ring.append(now, transitions);
+    status.set_journal(ring.into_entries());
+    status.set_observed_generation(object.meta().generation.unwrap_or(0));
+    if known.forked {
+        let verdict = Verdict::new(AUDIT_FORKED, true, "OtherHistory", FORKED);
+        upsert(&mut status, verdict, object, now);
+    }
+    status
 }
 
 const FORKED: &str = "the database holds another history for the same journal numbers (was etcd restored from a backup?); \
@@ -72,6 +90,13 @@ pub async fn write_failure<K: Kind>(cx: &Context<K>, object: &K::Resource, failu
         Failure::Quiet(_) => return Ok(()),
     };
     let now = cx.shared.clock.now();
+    let whole;
+    let object = if K::is_pruned(object) {
+        whole = whole::read(cx, object).await?;
+        &whole
+    } else {
+        object
+    };
     let old = K::status(object).cloned().unwrap_or_default();
     let mut new = K::own_part(old.clone());
     upsert(
@@ -109,6 +134,9 @@ fn upsert<S: CommonStatus>(
     }
 }
 
+/// What was taken out of the cache would be taken out of the cluster. Nothing comes here but by a bug.
+const WRITTEN_WHOLE: &str = "an object is written whole or not at all; this is a bug in the controller";
+
 async fn put<K: Kind>(
     cx: &Context<K>,
     object: &K::Resource,
@@ -118,6 +146,9 @@ async fn put<K: Kind>(
     let new = K::own_part(new);
     if new == K::own_part(old) {
         return Ok(None);
+    }
+    if K::is_pruned(object) {
+        return Err(Failure::Retry(WRITTEN_WHOLE.to_owned()));
     }
     cx.shared.leadership.check()?;
     let meta = object.meta();

@@ -11,7 +11,7 @@ use tracing::{debug, info};
 
 use super::archiving::is_due;
 use super::crd::ForumThread;
-use super::prune::prune;
+use super::prune::without_bodies;
 use crate::controller::lease::Leadership;
 use crate::controller::runner::Guarded;
 use crate::failpoint::{fallible, sabotaged};
@@ -56,7 +56,7 @@ impl Archivist<'_> {
         Ok(gone)
     }
 
-    /// Judges the whole object again: the cache has no bodies, and may be late.
+    /// Judges the whole object again: the cache holds little of it, and may be late.
     async fn take_out(&self, namespace: &str, name: &str, now: Moment) -> Result<bool, Failure> {
         self.leadership.check()?;
         let api: Api<ForumThread> = Api::namespaced(self.client.clone(), namespace);
@@ -68,7 +68,7 @@ impl Archivist<'_> {
             return Ok(false);
         };
         if sabotaged("sabotage.archive.keeps_no_bodies") {
-            prune(&mut thread);
+            without_bodies(&mut thread);
         }
         let archived = Archived {
             uid: thread.uid().unwrap_or_default(),

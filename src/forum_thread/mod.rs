@@ -87,7 +87,7 @@ impl Kind for ThreadKind {
 
     fn spec(object: &ForumThread) -> Value {
         let mut object = object.clone();
-        prune::prune(&mut object);
+        prune::without_bodies(&mut object);
         serde_json::to_value(&object.spec).unwrap_or_default()
     }
 
@@ -97,10 +97,6 @@ impl Kind for ThreadKind {
 
     fn is_pruned(object: &ForumThread) -> bool {
         prune::is_pruned(object)
-    }
-
-    fn has_news(object: &ForumThread) -> bool {
-        history::has_news(object)
     }
 
     async fn observe(&self, object: &Arc<ForumThread>, room: usize) -> Result<observe::Observed, Failure> {

@@ -91,6 +91,8 @@ mod story_forum_clock;
 mod story_forum_many;
 mod story_forum_quiet;
 mod story_forum_retention;
+#[cfg(feature = "failpoints")]
+mod story_forum_thin;
 mod story_history_lost;
 mod story_home_without_url;
 #[cfg(feature = "failpoints")]

@@ -11,14 +11,6 @@ use crate::harness::people::Person;
 use crate::harness::polling::{eventually, never_within, within};
 use crate::harness::stage::{Stage, condition};
 
-fn metric(controller: &Controller, name: &str) -> Option<f64> {
-    let (_, text) = controller.get("/metrics")?;
-    let line = text
-        .lines()
-        .find(|l| l.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))?;
-    line.rsplit(' ').next()?.parse().ok()
-}
-
 async fn escalations(controller: &Controller, thread: &str) -> Vec<Value> {
     told(&controller.database(), thread, "forum.sla.escalation_requested").await
 }
@@ -69,7 +61,11 @@ async fn what_was_entered_and_fell_due_while_the_controller_was_down_fires_once_
         (all.len() > 2).then(|| format!("{all:?}"))
     };
     never_within(Duration::from_secs(5), "a level is escalated again", again).await;
-    let audited = async || metric(&controller, "metawsm_sla_audit_success_timestamp_seconds").filter(|at| *at > 0.0);
+    let audited = async || {
+        controller
+            .metric("metawsm_sla_audit_success_timestamp_seconds")
+            .filter(|at| *at > 0.0)
+    };
     eventually("the auditor looked and found none missed", audited).await;
     controller.terminate().await;
 }
@@ -107,7 +103,7 @@ async fn an_edited_policy_holds_from_the_next_entry_on_and_a_wrong_one_never() {
     assert_eq!(before["status"]["stateSince"], before["metadata"]["creationTimestamp"]);
 
     policy(&folder, "sla: {levels: [soon]}\n");
-    let refused = async || metric(&controller, "metawsm_policy_valid").filter(|valid| *valid == 0.0);
+    let refused = async || controller.metric("metawsm_policy_valid").filter(|valid| *valid == 0.0);
     eventually("the wrong policy is refused", refused).await;
     let at_lease = async || {
         let notes = stage.cluster.events_about("metawsm").await;
@@ -161,7 +157,7 @@ async fn a_clock_that_jumps_a_day_ahead_and_back_escalates_nothing_early() {
         })
         .await;
     set("+1d");
-    let jumped = async || metric(&controller, "metawsm_clock_jumps_total").filter(|n| *n >= 1.0);
+    let jumped = async || controller.metric("metawsm_clock_jumps_total").filter(|n| *n >= 1.0);
     within(Duration::from_secs(30), "the jump is seen", jumped).await;
     let admin = Person::admin(&stage.cluster);
     let comment = json!({"id": "c1", "kind": "Comment", "body": "Still there?"});

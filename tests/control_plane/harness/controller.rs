@@ -213,6 +213,13 @@ impl Controller {
         Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
     }
 
+    /// What its metrics say of one without labels.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let (_, page) = self.get("/metrics")?;
+        let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(' ')?.to_owned());
+        page.lines().find_map(value)?.parse().ok()
+    }
+
     /// Whether it leads and its caches are filled.
     pub fn leads(&self) -> bool {
         self.get("/readyz")

@@ -10,8 +10,9 @@ use crate::forum_thread::crd::ForumThread;
 use crate::forum_thread::decide::decide;
 use crate::forum_thread::observe::Observed;
 use crate::forum_thread::state_since::owned_since;
-use crate::forum_thread::{ThreadKind, history, prune};
-use crate::kernel::journal::Journal;
+use crate::forum_thread::{ThreadKind, prune};
+use crate::kernel::journal::{Journal, RING};
+use crate::kernel::plan::Next;
 use crate::kernel::subject::Subject;
 
 impl World {
@@ -23,8 +24,8 @@ impl World {
 
     /// A pass over what the watch showed as its `place`th view. The process forgets everything where it is cut off.
     pub fn pass_over(&mut self, place: usize, cut: Cut) {
-        let (mut version, mut object) = self.seen[place.min(self.seen.len() - 1)].clone();
-        object.metadata.managed_fields = None;
+        let (mut version, seen) = self.seen[place.min(self.seen.len() - 1)].clone();
+        let mut object = seen.clone();
         prune::prune(&mut object);
         let last = object
             .status
@@ -34,11 +35,21 @@ impl World {
         if last > self.recorded && self.database.contains_key(&last) {
             self.recorded = last;
         }
-        if last > self.recorded || history::has_news(&object) {
+        if last > self.recorded {
             (version, object) = (self.version, self.thread.clone());
         }
         for _ in 0..8 {
             self.record(&object);
+            if prune::is_pruned(&object) {
+                let asked = self.asks_for(&object);
+                assert_eq!(asked, self.asks_for(&seen), "what the cache lacks decides nothing");
+                self.next = asked;
+                if asked.is_some() {
+                    return;
+                }
+                (version, object) = (self.version, self.thread.clone());
+                continue;
+            }
             let Some(written) = self.turn(version, &object, cut) else {
                 return;
             };
@@ -92,6 +103,17 @@ impl World {
             looked_at: at(self.now),
             room,
         }
+    }
+
+    /// When to look again, where nothing is to be done.
+    fn asks_for(&self, object: &ForumThread) -> Option<Next> {
+        let journal = object.status.as_ref().map(|s| s.journal.clone()).unwrap_or_default();
+        let plan = decide(&self.observed(object, RING), at(self.now));
+        let mut status = plan.status;
+        status.set_journal(journal);
+        status.set_observed_generation(object.metadata.generation.unwrap());
+        let nothing = plan.transitions.is_empty() && !plan.release && object.status.as_ref() == Some(&status);
+        nothing.then_some(plan.next)
     }
 
     /// Decides and writes; what was written, `None` where nothing was to be, or it was refused, or the journal is full.
