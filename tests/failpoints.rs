@@ -210,11 +210,17 @@ fn every_transaction_of_the_writer_is_committed_between_failpoints() {
     assert_eq!(commits("adapters/sqlite/log.rs"), 1);
 }
 
+fn control_plane(file: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control_plane");
+    fs::read_to_string(folder.join(file)).unwrap()
+}
+
 #[test]
 fn every_sabotage_stands_in_one_place_and_is_caught_by_a_test() {
     let sources = sources();
-    let catching = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control_plane/sabotage_product.rs");
-    let catching = fs::read_to_string(catching).unwrap();
+    let catching = ["sabotage_product.rs", "sabotage_faults.rs"]
+        .map(control_plane)
+        .concat();
     let places = |name: &str| {
         let call = format!("sabotaged(\"{name}\")");
         sources.values().map(|text| text.matches(&call).count()).sum::<usize>()
@@ -225,6 +231,35 @@ fn every_sabotage_stands_in_one_place_and_is_caught_by_a_test() {
     assert_eq!(calls, SABOTAGES.len(), "one in the source is not in the list");
     let uncaught: Vec<_> = SABOTAGES.iter().filter(|name| !catching.contains(**name)).collect();
     assert!(uncaught.is_empty(), "caught by nothing: {uncaught:?}");
+}
+
+/// The tests in a file, by their names.
+fn tests_of(text: &str) -> Vec<&str> {
+    let marked = text.split("#[tokio::test").skip(1);
+    let names = marked.filter_map(|rest| rest.split("async fn ").nth(1)?.split('(').next());
+    names.collect()
+}
+
+#[test]
+fn every_test_of_a_fault_is_seen_to_fail_under_a_sabotage() {
+    let table = control_plane("sabotage_faults.rs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control_plane");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let files = files.map(|name| name.into_string().unwrap());
+    let files: Vec<_> = files.filter(|name| name.starts_with("fault_")).collect();
+    let named = |file: &String| {
+        let text = control_plane(file);
+        let tests = tests_of(&text).into_iter();
+        let named = tests.map(|test| format!("{}::{test}", file.trim_end_matches(".rs")));
+        named.collect::<Vec<_>>()
+    };
+    let all: Vec<_> = files.iter().flat_map(named).collect();
+    assert!(all.len() > 30, "the tests of faults were found: {all:?}");
+    let without: Vec<_> = all
+        .iter()
+        .filter(|name| !table.contains(&format!("\"{name}\"")))
+        .collect();
+    assert!(without.is_empty(), "never seen to fail: {without:#?}");
 }
 
 #[test]

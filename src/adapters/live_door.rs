@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tracing::warn;
 
+use crate::failpoint::sabotaged;
 use crate::kernel::ticket::same_ticket;
 use crate::ports::doc_source::{DocsDoor, LiveDocs};
 use crate::ports::services::{ServiceKey, Services};
@@ -37,8 +38,10 @@ impl DocsDoor for LiveDoor {
                 return None;
             }
         };
+        let anybody = sabotaged("sabotage.docs.shows_whoever_bears_the_name");
+        let is_its = |key: &ServiceKey| key.run_uid == run_uid || anybody;
         let asked_for = |key: &ServiceKey| {
-            key.namespace == namespace && key.run == run && key.run_uid == run_uid && same_ticket(&key.ticket, ticket)
+            key.namespace == namespace && key.run == run && is_its(key) && same_ticket(&key.ticket, ticket)
         };
         let found = listed.into_iter().find(|service| asked_for(&service.key))?;
         Some(LiveDocs {

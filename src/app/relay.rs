@@ -10,6 +10,7 @@ use super::{COUNT, Ground};
 use crate::adapters::redis::{RedisSettings, RedisSink};
 use crate::adapters::sqlite::History;
 use crate::controller::lease::Leadership;
+use crate::failpoint::sabotaged;
 use crate::ports::event_sink::{EventSink, Published, SinkError, WindowEntry};
 use crate::ports::outbox::{OutboxRow, StreamPosition};
 use crate::relay::position::LeaseMark;
@@ -50,6 +51,9 @@ pub async fn start_relay(
         leadership: leadership.clone(),
     });
     let mark = last.and_then(|text| text.parse::<LeaseMark>().ok());
+    while sabotaged("sabotage.relay.starts_with_redis_alone") && sink.position().await.is_err() {
+        tokio::time::sleep(COUNT).await;
+    }
     match tokio::time::timeout(RECOVERY, recover(history.as_ref(), sink.as_ref(), mark)).await {
         Ok(Ok(recovered)) => info!(
             adopted = recovered.adopted,

@@ -15,6 +15,7 @@ use crate::adapters::service_folder::DocsProgram;
 use crate::adapters::services_local::{LocalServiceSettings, LocalServices};
 use crate::controller::context::Shared;
 use crate::controller::runner::{Guarded, Pokes};
+use crate::failpoint::sabotaged;
 use crate::federation::Prober;
 use crate::ports::services::Services;
 use crate::run::crd::Run;
@@ -130,6 +131,9 @@ async fn end_orphans(services: &dyn Services, runs: &Store<Guarded<Run>>, ours: 
         .collect();
     gone.sort();
     gone.dedup();
+    if sabotaged("sabotage.services.keeps_orphans") {
+        return;
+    }
     for uid in gone {
         match services.stop_all(&uid).await {
             Ok(()) => info!(run_uid = uid, "ended the docs servers of a Run that is gone"),

@@ -43,6 +43,9 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
     for _ in 0..TURNS {
         let recorded = record(cx, &object, false).await;
         fallible("drive.after_record")?;
+        if !recorded && sabotaged("sabotage.drive.stops_with_the_database") {
+            return Err(held());
+        }
         if let Some(held) = finalizer::ensure(cx, &object).await? {
             object = Arc::new(held);
             fallible("drive.after_finalizer")?;

@@ -14,6 +14,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::failpoint::sabotaged;
+
 /// The object, or what is known of it and why it cannot be read.
 #[derive(Clone, Debug)]
 pub struct Guarded<R>(pub Result<R, InvalidObject>);
@@ -26,6 +28,7 @@ impl<'de, R: DeserializeOwned> Deserialize<'de> for Guarded<R> {
         .deserialize(from)?;
         let error = match R::deserialize(&object) {
             Ok(read) => return Ok(Self(Ok(read))),
+            Err(error) if sabotaged("sabotage.guarded.refuses_the_whole_list") => return Err(D::Error::custom(error)),
             Err(error) => error.to_string(),
         };
         let metadata = ObjectMeta::deserialize(&object["metadata"]).map_err(D::Error::custom)?;

@@ -128,6 +128,9 @@ impl Elector {
                     return Ok(());
                 }
             }
+            if sabotaged("sabotage.lease.compares_clocks") && self.is_old_by_the_wall_clock() {
+                return Err(LeaseLost);
+            }
             let left = until.saturating_duration_since(Instant::now());
             let renewed = tokio::time::timeout(left, self.round()).await.unwrap_or(false);
             if !renewed && Instant::now() >= until && !sabotaged("sabotage.lease.never_lost") {
@@ -192,6 +195,16 @@ impl Elector {
             Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_already_exists() => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// What nobody may ask: clocks jump.
+    fn is_old_by_the_wall_clock(&self) -> bool {
+        let renewed = self
+            .seen
+            .as_ref()
+            .and_then(|seen| seen.lease.spec.as_ref()?.renew_time.clone());
+        let age = renewed.map(|at| self.clock.now().timestamp().duration_since(at.0).unsigned_abs());
+        age.is_some_and(|age| age > self.config.duration)
     }
 
     fn note(&mut self, found: Option<Lease>, now: Instant) {

@@ -65,8 +65,14 @@ fn planned<K: Kind>(
         journal
     };
     let mut ring = Ring::new(uid, kept, known.recorded);
+    let told = transitions.len();
     ring.append(now, transitions);
-    status.set_journal(ring.into_entries());
+    let mut entries = ring.into_entries();
+    if sabotaged("sabotage.status.dates_by_the_clock") {
+        let fresh = entries.iter_mut().rev().take(told);
+        fresh.for_each(|entry| entry.at = now);
+    }
+    status.set_journal(entries);
     status.set_observed_generation(object.meta().generation.unwrap_or(0));
     if known.forked {
         let verdict = Verdict::new(AUDIT_FORKED, true, "OtherHistory", FORKED);

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::context::Context;
 use super::kind::{Kind, Note};
-use crate::failpoint::fallible;
+use crate::failpoint::{fallible, sabotaged};
 use crate::kernel::outcome::Failure;
 
 /// Tells that the object cannot be read; takes our finalizer off if it is being deleted.
@@ -34,6 +34,9 @@ pub async fn face<K: Kind>(cx: &Context<K>, broken: &InvalidObject) -> Result<()
     cx.shared.reporter.tell(reference::<K>(meta), note(&broken.error));
     let finalizers = meta.finalizers.clone().unwrap_or_default();
     if meta.deletion_timestamp.is_none() || !finalizers.iter().any(|f| f == K::FINALIZER) {
+        return Ok(());
+    }
+    if sabotaged("sabotage.undecodable.is_not_freed") {
         return Ok(());
     }
     let kept: Vec<_> = finalizers.iter().filter(|f| *f != K::FINALIZER).collect();

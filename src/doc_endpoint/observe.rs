@@ -10,6 +10,7 @@ use kube::{Resource as _, ResourceExt as _};
 use super::crd::DocEndpoint;
 use super::{DocEndpointKind, DocEndpointSettings};
 use crate::controller::runner::Guarded;
+use crate::failpoint::sabotaged;
 use crate::federation::known::Known;
 use crate::federation::target::Target;
 use crate::kernel::moment::Moment;
@@ -54,7 +55,8 @@ pub async fn observe(kind: &DocEndpointKind, object: &Arc<DocEndpoint>) -> Resul
         .as_ref()
         .and_then(|named| kind.runs.get(&ObjectRef::new(&named.name).within(&namespace)));
     let stays = object.metadata.deletion_timestamp.is_none();
-    let orphaned = stays && is_owned(object) && !is_of(object, found.as_deref());
+    let outlives = sabotaged("sabotage.doc_endpoint.outlives_its_run");
+    let orphaned = stays && is_owned(object) && !is_of(object, found.as_deref()) && !outlives;
     if orphaned && !is_gone(kind, object).await? {
         let why = "the cache does not have the Run yet that owns the endpoint";
         return Err(Failure::Quiet(why.to_owned()));

@@ -17,7 +17,7 @@ use crate::adapters::processes::{ProcessIdentity, SUPERVISOR};
 use crate::adapters::service_folder::{self as files, Announced, DocsProgram, ServicePlan, Setback};
 use crate::adapters::sockets;
 use crate::adapters::system_clock::SystemClock;
-use crate::failpoint::fallible;
+use crate::failpoint::{fallible, sabotaged};
 use crate::ports::clock::Clock as _;
 
 /// How long what is left of a session may take to die of SIGKILL.
@@ -97,6 +97,9 @@ impl Stand {
             let next = SystemClock.now().plus(pause);
             files::write(&self.folder, files::SETBACK, &Setback { why, failures, next })?;
             fallible("service.after_setback")?;
+            if sabotaged("sabotage.service.is_not_started_again") {
+                terminate.recv().await;
+            }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = terminate.recv() => return Ok(()),

@@ -217,7 +217,7 @@ async fn a_database_that_cannot_be_used_is_refused_at_start_with_the_way_out() {
     let garbage = refused(&stage, "garbage", async |d| fs::write(d, vec![b'x'; 8192]).unwrap()).await;
     assert!(
         garbage.contains("not a SQLite database") && garbage.contains("move the file away"),
-        "{garbage}"
+        "the way out is told: {garbage}"
     );
     let corrupt = refused(&stage, "corrupt", async |d| overwrite_pages(d)).await;
     assert!(
@@ -393,7 +393,7 @@ async fn a_database_on_a_read_only_disk_is_refused_at_start() {
     let said = controller.log();
     assert!(
         said.contains("metawsm.db") && said.contains("who may write there"),
-        "{said}"
+        "the way out is told: {said}"
     );
     disk.remount("remount,rw");
     controller.restart().await;

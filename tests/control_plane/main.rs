@@ -62,6 +62,8 @@ mod kstatus_table;
 mod road;
 mod sabotage;
 mod sabotage_federation;
+#[cfg(feature = "failpoints")]
+mod sabotage_faults;
 mod sabotage_forum;
 #[cfg(feature = "failpoints")]
 mod sabotage_product;

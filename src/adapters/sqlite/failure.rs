@@ -1,5 +1,6 @@
 //! Turns database errors into words that say what to do. Pure; may not run a statement.
 
+use crate::failpoint::sabotaged;
 use crate::ports::journal::JournalError;
 
 /// SQLite's primary result codes that have words of their own.
@@ -39,6 +40,9 @@ pub fn words(error: &sqlx::Error) -> JournalError {
         }
         _ => return JournalError(error.to_string()),
     };
+    if sabotaged("sabotage.sqlite.tells_no_way_out") {
+        return JournalError(error.to_string());
+    }
     JournalError(format!("{advice} ({error})"))
 }
 

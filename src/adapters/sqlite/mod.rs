@@ -138,7 +138,10 @@ impl Journal for History {
         #[cfg(feature = "failpoints")]
         let record = sabotage::spoiled(record);
         let prepared = Box::new(Prepared::of(record)?);
-        self.ask(|answer| Command::Record(prepared, answer)).await
+        let recorded = self.ask(|answer| Command::Record(prepared, answer)).await?;
+        #[cfg(feature = "failpoints")]
+        sabotage::wait_until_told(self).await?;
+        Ok(recorded)
     }
 
     async fn held(&self, kind: &str) -> Result<HashMap<String, Held>, JournalError> {

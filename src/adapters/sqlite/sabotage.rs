@@ -1,12 +1,15 @@
-//! Records as a broken product would write them, so that tests can show that the validator finds it. Only with the
+//! Records as a broken product would write them, so that tests can show that it is found. Only with the
 //! feature `failpoints`, and only where a test asks for it. May not touch the database.
+
+use std::time::Duration;
 
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::failpoint::sabotaged;
 use crate::kernel::journal::JournalEntry;
-use crate::ports::journal::Record;
+use crate::ports::journal::{JournalError, Record};
+use crate::ports::outbox::Outbox;
 
 /// The record with the bugs that are switched on.
 pub fn spoiled(mut record: Record) -> Record {
@@ -41,4 +44,12 @@ pub fn spoiled(mut record: Record) -> Record {
         mirror.status = json!({});
     }
     record
+}
+
+/// Waits for Redis before a pass may go on.
+pub async fn wait_until_told(outbox: &impl Outbox) -> Result<(), JournalError> {
+    while sabotaged("sabotage.record.waits_until_told") && outbox.log_state().await?.unsent > 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }

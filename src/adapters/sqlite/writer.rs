@@ -10,7 +10,7 @@ use super::change::Change;
 use super::failure::{may_be_one_record, words};
 use super::prepared::Prepared;
 use super::record::{GroupOutcome, write_group};
-use crate::failpoint::{Asked, fallible};
+use crate::failpoint::{Asked, fallible, sabotaged};
 use crate::ports::clock::Clock;
 use crate::ports::journal::{JournalError, Recorded};
 
@@ -121,7 +121,7 @@ impl Writer {
     /// never begin another one. Such a connection is given up for a new one.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         match self.pool.begin_with(BEGIN).await {
-            Err(sqlx::Error::InvalidSavePointStatement) => {
+            Err(sqlx::Error::InvalidSavePointStatement) if !sabotaged("sabotage.sqlite.keeps_a_broken_connection") => {
                 self.pool.acquire().await?.close().await?;
                 self.pool.begin_with(BEGIN).await
             }
