@@ -2,6 +2,7 @@
 //! and never stops for a failing sink: what is unsent waits in the outbox.
 
 mod backoff;
+mod carry;
 pub mod metrics;
 pub mod position;
 pub mod recover;
@@ -19,10 +20,7 @@ pub use self::status::RelayStatus;
 use crate::failpoint::{Asked, fallible, sabotaged};
 use crate::ports::event_sink::{EventSink, Published, SinkError};
 use crate::ports::journal::JournalError;
-use crate::ports::outbox::{LogState, Outbox, OutboxRow, StreamPosition};
-
-/// Events sent at once: past a hundred the round trip no longer counts, and a batch stays below a megabyte.
-const BATCH: u32 = 256;
+use crate::ports::outbox::{LogState, Outbox, StreamPosition};
 
 /// How often an idle relay looks whether the stream was emptied; one cheap question each.
 const IDLE_LOOK: Duration = Duration::from_secs(2);
@@ -159,50 +157,6 @@ impl Relay {
         Ok(log)
     }
 
-    /// Sends until nothing is left. While one batch is on its way the next one is read and the one before is marked, so
-    /// that neither Redis nor the database waits for the other. Marked is only what was acknowledged.
-    async fn send_pending(&self, end: &mut Option<StreamPosition>) -> Result<Published, RelayError> {
-        let mut batch = self.outbox.pending(None, BATCH).await?;
-        let (mut read, mut acknowledged) = (None, Vec::new());
-        while !batch.is_empty() || !acknowledged.is_empty() {
-            read = last_of(&batch).or(read);
-            let (published, marked, next) = tokio::join!(
-                self.publish(*end, &batch),
-                self.mark(&acknowledged),
-                self.outbox.pending(read, BATCH),
-            );
-            marked?;
-            if published? == Published::Moved {
-                return Ok(Published::Moved);
-            }
-            *end = (*end).max(last_of(&batch));
-            acknowledged = std::mem::replace(&mut batch, next?);
-        }
-        Ok(Published::All)
-    }
-
-    async fn publish(&self, end: Option<StreamPosition>, rows: &[OutboxRow]) -> Result<Published, RelayError> {
-        if rows.is_empty() {
-            return Ok(Published::All);
-        }
-        let published = self.sink.publish(end, rows).await?;
-        if published == Published::All {
-            fallible("relay.after_publish")?;
-        }
-        Ok(published)
-    }
-
-    async fn mark(&self, sent: &[OutboxRow]) -> Result<(), RelayError> {
-        let Some(last) = last_of(sent) else { return Ok(()) };
-        self.outbox.mark_sent(last).await?;
-        fallible("relay.after_mark")?;
-        self.status.send_modify(|status| status.sent(sent));
-        if self.status.borrow().unsent == 0 {
-            self.look().await?;
-        }
-        Ok(())
-    }
-
     fn failed(&self, error: &RelayError, failures: u32) {
         self.status.send_modify(|status| status.fail(error));
         if failures == 0 {
@@ -211,8 +165,4 @@ impl Relay {
             tracing::debug!("{error}");
         }
     }
-}
-
-fn last_of(rows: &[OutboxRow]) -> Option<StreamPosition> {
-    rows.last().map(|row| row.position)
 }

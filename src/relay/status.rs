@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::RelayError;
+use super::carry::Acknowledged;
 use super::position::LeaseMark;
 use crate::kernel::moment::Moment;
-use crate::ports::outbox::{LogState, OutboxRow};
+use crate::ports::outbox::LogState;
 
 /// A picture of the relay at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,17 +35,13 @@ impl RelayStatus {
         self.mark = Some(LeaseMark::of(log));
     }
 
-    /// Counts a batch off; asking the database instead would make it count the whole outbox for each.
-    pub(super) fn sent(&mut self, rows: &[OutboxRow]) {
-        let Some(last) = rows.last() else { return };
-        self.unsent = self.unsent.saturating_sub_unsigned(rows.len() as u64).max(0);
-        self.oldest_unsent = Some(last.envelope.recorded_at).filter(|_| self.unsent > 0);
-        if let Some(mark) = self
-            .mark
-            .as_mut()
-            .filter(|mark| mark.epoch_ms == last.position.epoch_ms)
-        {
-            mark.sequence = last.position.sequence;
+    /// Counts off what was marked; asking the database instead would make it count the whole outbox for each.
+    pub(super) fn sent(&mut self, sent: Acknowledged) {
+        self.unsent = self.unsent.saturating_sub_unsigned(sent.rows).max(0);
+        self.oldest_unsent = Some(sent.recorded_at).filter(|_| self.unsent > 0);
+        let of_its_log = self.mark.as_mut().filter(|mark| mark.epoch_ms == sent.last.epoch_ms);
+        if let Some(mark) = of_its_log {
+            mark.sequence = sent.last.sequence;
         }
     }
 

@@ -9,7 +9,7 @@ use redis::AsyncCommands as _;
 
 use super::redis_server::RedisServer;
 use super::relaying::{ORDERED, Running};
-use super::stage::{Object, Stage, eventually};
+use super::stage::{Object, Stage, eventually, record_objects};
 
 async fn record_at_once(history: &History, count: usize) {
     let objects: Vec<_> = (0..count).map(|i| Object::new(&format!("o-{i}")).grow(1)).collect();
@@ -68,5 +68,36 @@ async fn only_what_redis_acknowledged_is_marked_as_sent() {
         .unwrap();
     relay.until_sent(&history).await;
     assert_eq!(redis.read_full(ORDERED, 702).await.len(), 702);
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_behind_one_that_failed_is_refused_as_a_whole() {
+    let (stage, redis) = (Stage::new(), RedisServer::started().await);
+    let history = stage.open().await;
+    // The first batch ends with the event that is refused; the next one holds none of its type.
+    record_at_once(&history, 254).await;
+    history.record(Object::new("last").grow(2).record()).await.unwrap();
+    record_objects(&history, "behind", 300).await;
+    let mut connection = redis.connection().await;
+    redis::cmd("SET")
+        .arg("run.events.docs.seeded")
+        .arg("x")
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
+    let relay = Running::start(&history, redis.sink());
+    let wrong_type = |status: &RelayStatus| status.last_error.as_ref().is_some_and(|e| e.contains("WRONGTYPE"));
+    relay.until("the error shows", wrong_type).await;
+    assert_eq!(redis.read(ORDERED).await.len(), 255, "it ends before that event");
+    redis::cmd("DEL")
+        .arg("run.events.docs.seeded")
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
+    relay.until_sent(&history).await;
+    let sequences: Vec<_> = redis.read(ORDERED).await.iter().map(|e| e.envelope.sequence).collect();
+    assert_eq!(sequences, (1..=556).collect::<Vec<_>>(), "in order, each once");
+    assert_eq!(redis.read("run.events.docs.seeded").await.len(), 1);
     relay.stop().await;
 }

@@ -28,9 +28,11 @@ local function add(key, most, from)
   end
 end
 
+-- The ordered stream comes last: where an event could not be added to the other one, it ends before that event, and a
+-- batch that is behind this one is refused.
 for i = 2, #KEYS do
   local from = 4 + (i - 2) * 4
-  local failed = add(KEYS[1], ARGV[2], from) or add(KEYS[i], ARGV[3], from)
+  local failed = add(KEYS[i], ARGV[3], from) or add(KEYS[1], ARGV[2], from)
   if failed then return failed end
 end
 return 1
