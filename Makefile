@@ -56,7 +56,7 @@ test-crash: ## a story crashed, failed and delayed at every failpoint, then by p
 	METAWSM_SABOTAGES=all METAWSM_CRASH_SINGLES=$${METAWSM_CRASH_SINGLES:-all} METAWSM_CRASH_PAIRS=$${METAWSM_CRASH_PAIRS:-$(CRASH_PAIRS)} \
 	  $(WITH) cargo test --locked $(CRASH) -- --nocapture crash_ sabotage_
 
-soak: ## make, change and delete Runs at random while the controller is killed, for METAWSM_SOAK_SECONDS (120)
+soak: ## make, change and delete Runs, endpoints and questions at random while the controller is killed, for METAWSM_SOAK_SECONDS (120)
 	@tests/control-plane/ensure-tools
 	cargo test --locked $(CRASH) --no-run
 	METAWSM_SOAK_SECONDS=$${METAWSM_SOAK_SECONDS:-120} $(WITH) cargo test --locked $(CRASH) -- --nocapture soak_

@@ -69,6 +69,8 @@ mod sabotage_forum;
 mod sabotage_product;
 mod schemas;
 mod soak;
+mod soak_endpoints;
+mod soak_questions;
 mod status_first_sight;
 mod status_metrics;
 mod status_settled;

@@ -1,29 +1,35 @@
-//! Runs are made, changed and deleted at random while the controller is killed every 100 ms to 2 s; in the end nothing is
-//! stuck, nothing leaked, and the history is whole. A few seconds of it in every test run, two minutes in `make soak`;
+//! Runs, endpoints and questions are made, changed and deleted at random while the controller is killed every 100 ms to 2 s;
+//! in the end nothing is stuck, nothing leaked, and the history is whole. A few seconds of it in every test run, two minutes in `make soak`;
 //! `METAWSM_SOAK_SECONDS` says for how long, `METAWSM_TEST_SEED` repeats the choices.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use kube::api::{Api, DynamicObject, ListParams};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::cluster::variable;
 use super::harness::controller::Controller;
+use super::harness::forum::policy;
 use super::harness::kstatus::{self, Verdict};
 use super::harness::leftovers;
 use super::harness::manifests::run;
 use super::harness::polling::{first, within};
 use super::harness::repositories::Repository;
 use super::harness::stage::Stage;
+use super::soak_endpoints::{self, Endpoints};
+use super::soak_questions::Questions;
 use super::validator::{self, Place};
 
 /// Most Runs at a time: enough that they meet on their tickets, few enough that two cores get through.
 const MOST: usize = 6;
 const TICKETS: [&str; 4] = ["A-1", "B-2", "C-3", "D-4"];
+/// Questions are escalated twice and archived soon after they were closed.
+const RULES: &str = "sla: {levels: [1s, 2s]}\nretention: {closedThreads: 2s}\n";
 /// Seconds of a usual test run: some five kills, and every kind of change now and then.
 const SHORT: u64 = 5;
 /// What everything may take to settle when the killing is over.
@@ -51,6 +57,8 @@ struct Soak {
     dice: StdRng,
     tally: Tally,
     alive: BTreeMap<String, bool>,
+    endpoints: Endpoints,
+    questions: Questions,
 }
 
 impl Soak {
@@ -64,10 +72,15 @@ impl Soak {
         let settings = stage
             .controller("one")
             .with("METAWSM_INSPECT_INTERVAL", "1s")
+            .with("METAWSM_HOUSEKEEPING_INTERVAL", "1s")
+            .with("METAWSM_DOCS_ALLOW_CIDR", "127.0.0.1/32")
             .with("METAWSM_LOG", "info");
-        let controller = settings.start();
+        let file = policy(&settings.data, RULES);
+        let controller = settings.with("METAWSM_POLICY", file).start();
         let dice = StdRng::seed_from_u64(seed);
         Self {
+            endpoints: Endpoints::new(home.url(), seed),
+            questions: Questions::new(&stage, seed),
             stage,
             controller,
             home,
@@ -80,6 +93,14 @@ impl Soak {
 
     /// One random thing.
     async fn act(&mut self) {
+        match self.dice.random_range(0..3) {
+            0 => self.endpoints.act(&self.stage, &TICKETS).await,
+            1 => self.questions.act(&self.stage, &TICKETS).await,
+            _ => self.act_on_a_run().await,
+        }
+    }
+
+    async fn act_on_a_run(&mut self) {
         let names: Vec<_> = self.alive.keys().cloned().collect();
         let name = names.choose(&mut self.dice).cloned();
         match (self.dice.random_range(0..10), name) {
@@ -145,13 +166,14 @@ impl Soak {
                 next_kill += Duration::from_millis(self.dice.random_range(100..2000));
             }
             self.act().await;
-            let pause = self.dice.random_range(20..250);
+            let pause = self.dice.random_range(5..100);
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
     }
 
-    /// Every Run that should be there is there and at rest, and no other.
+    /// Everything that should be there is there and at rest, and nothing else.
     async fn settle(&mut self) {
+        self.endpoints.calm(&self.stage).await;
         for name in self.alive.keys() {
             self.stage
                 .patch("Run", name, json!({ "spec": { "suspend": false } }))
@@ -170,15 +192,51 @@ impl Soak {
     }
 
     async fn unsettled(&self) -> Vec<String> {
-        let there = names(&self.stage, "runs").await;
-        let mut wrong: Vec<_> = there.iter().filter(|n| !self.alive.contains_key(*n)).cloned().collect();
+        let there = names(&all(&self.stage.runs()).await);
+        let mut wrong: Vec<_> = there.into_iter().filter(|n| !self.alive.contains_key(n)).collect();
         for name in self.alive.keys() {
             let object = self.stage.run(name).await;
             if object["status"].is_null() || kstatus::verdict(&object) != Verdict::Current {
                 wrong.push(format!("{name}: {:#}", object["status"]["conditions"]));
             }
         }
+        let endpoints = all(&self.stage.endpoints()).await;
+        wrong.extend(self.endpoints.unsettled(&self.stage, &endpoints).await);
+        let threads = all(&self.stage.threads()).await;
+        wrong.extend(self.questions.unsettled(&self.stage, &threads).await);
         wrong
+    }
+
+    async fn delete_all(&mut self) {
+        for name in std::mem::take(&mut self.alive).keys() {
+            self.stage.delete("Run", name).await;
+        }
+        self.endpoints.delete_all(&self.stage).await;
+        self.questions.delete_all().await;
+    }
+
+    /// Nothing of what was there is left on the disk or in the global view, and nothing runs for it any more.
+    async fn leaves_nothing(&self) {
+        let data = self.controller.data();
+        let running = first(SETTLING, async || leftovers::running(data).is_empty().then_some(())).await;
+        assert!(running.is_some(), "steps still run: {:?}", leftovers::running(data));
+        let serving = first(SETTLING, async || leftovers::serving(data).is_empty().then_some(())).await;
+        assert!(
+            serving.is_some(),
+            "docs servers still run: {:?}",
+            leftovers::serving(data)
+        );
+        assert_eq!(entries(&data.join("steps")), Vec::<String>::new(), "folders of steps");
+        let workspaces = self.controller.workspaces();
+        let ours = workspaces.join(self.stage.namespace());
+        assert_eq!(entries(&ours), Vec::<String>::new(), "workspaces of gone Runs");
+        let orphans = entries(&workspaces.join(".orphans"));
+        assert_eq!(orphans, Vec::<String>::new(), "nothing unsaved was in them");
+        let database = self.controller.database();
+        within(SETTLING, "the global view is empty", async || {
+            soak_endpoints::listed(&database).await.is_empty().then_some(())
+        })
+        .await;
     }
 
     fn place(&self) -> Place {
@@ -192,17 +250,14 @@ impl Soak {
     }
 }
 
-async fn names(stage: &Stage, what: &str) -> Vec<String> {
-    let api = if what == "runs" {
-        stage.runs()
-    } else {
-        stage.topologies()
-    };
-    let list = api
-        .list(&kube::api::ListParams::default())
-        .await
-        .expect("the API server answers");
-    list.items.into_iter().filter_map(|o| o.metadata.name).collect()
+async fn all(api: &Api<DynamicObject>) -> Vec<Value> {
+    let list = api.list(&ListParams::default()).await.expect("the API server answers");
+    list.items.iter().map(|object| json!(object)).collect()
+}
+
+fn names(objects: &[Value]) -> Vec<String> {
+    let name = |o: &Value| o["metadata"]["name"].as_str().map(str::to_owned);
+    objects.iter().filter_map(name).collect()
 }
 
 /// Everything below a folder, as far as it should be empty.
@@ -223,7 +278,8 @@ async fn soak_leaves_nothing_stuck_and_nothing_behind() {
     println!("soak: METAWSM_TEST_SEED={seed} METAWSM_SOAK_SECONDS={seconds}");
     let mut soak = Soak::new(seed).await;
     soak.storm(Duration::from_secs(seconds)).await;
-    println!("soak: the storm is over: {:?}", soak.tally);
+    let others = [soak.endpoints.tally(), soak.questions.tally()];
+    println!("soak: the storm is over: {:?}, {}", soak.tally, others.join(", "));
     soak.settle().await;
     assert_eq!(validator::flaws(&soak.place()).await, vec![], "after the storm");
     soak.measure();
@@ -233,30 +289,19 @@ async fn soak_leaves_nothing_stuck_and_nothing_behind() {
         soak.tally
     );
 
-    for name in std::mem::take(&mut soak.alive).keys() {
-        soak.stage.delete("Run", name).await;
-    }
+    soak.delete_all().await;
     soak.settle().await;
-    within(SETTLING, "every topology goes with its last Run", async || {
-        names(&soak.stage, "topologies").await.is_empty().then_some(())
-    })
-    .await;
+    for (what, api) in [
+        ("topology goes with its last Run", soak.stage.topologies()),
+        ("endpoint goes with its Run", soak.stage.endpoints()),
+    ] {
+        within(SETTLING, &format!("every {what}"), async || {
+            all(&api).await.is_empty().then_some(())
+        })
+        .await;
+    }
     assert_eq!(validator::flaws(&soak.place()).await, vec![], "in the end");
-    let data = soak.controller.data().to_owned();
-    let running = first(SETTLING, async || leftovers::running(&data).is_empty().then_some(())).await;
-    assert!(running.is_some(), "steps still run: {:?}", leftovers::running(&data));
-    assert_eq!(entries(&data.join("steps")), Vec::<String>::new(), "folders of steps");
-    let workspaces = soak.controller.workspaces();
-    assert_eq!(
-        entries(&workspaces.join(soak.stage.namespace())),
-        Vec::<String>::new(),
-        "workspaces of gone Runs"
-    );
-    assert_eq!(
-        entries(&workspaces.join(".orphans")),
-        Vec::<String>::new(),
-        "nothing unsaved was in them"
-    );
+    soak.leaves_nothing().await;
     soak.measure();
     println!("soak: everything is gone again: {:?}", soak.tally);
     assert!(soak.tally.memory_mib < MEMORY_MIB, "{:?}", soak.tally);
