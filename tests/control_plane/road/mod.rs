@@ -46,6 +46,12 @@ impl Terms {
         *count
     }
 
+    /// The paths of our group that were written to so far, and how often.
+    pub fn writes(&self) -> BTreeMap<String, u64> {
+        let written = self.counts.iter().filter(|(of, _)| of.starts_with("Write "));
+        written.map(|(of, count)| (of.clone(), *count)).collect()
+    }
+
     fn note(&mut self, what: impl std::fmt::Debug) {
         *self.done.entry(format!("{what:?}")).or_default() += 1;
     }
