@@ -93,8 +93,12 @@ fn ends_the_watch(error: &watcher::Error) -> bool {
         | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code,
         _ => 0,
     };
-    let undefined = code == 404 && sabotaged("sabotage.watch.ends_without_a_definition");
-    undefined || sabotaged("sabotage.watch.ends_with_an_error")
+    match code {
+        404 => sabotaged("sabotage.watch.ends_without_a_definition"),
+        // What a young API server says before it is ready.
+        429 => false,
+        _ => sabotaged("sabotage.watch.ends_with_an_error"),
+    }
 }
 
 fn prune<R: Resource>(object: &mut R) {
@@ -179,6 +183,9 @@ async fn guarded<K: Kind>(cx: &Context<K>, object: &Guarded<K::Resource>) -> Res
 
 async fn after_failure<K: Kind>(cx: &Context<K>, object: &Guarded<K::Resource>, failure: &Failure) -> Action {
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+    if sabotaged("sabotage.runner.never_tries_again") {
+        return Action::await_change();
+    }
     if let Failure::Quiet(why) = failure {
         debug!(kind = K::NAME, namespace, name, why, "gave way");
         return Action::requeue(policy::AFTER_QUIET);
@@ -208,7 +215,6 @@ async fn after_failure<K: Kind>(cx: &Context<K>, object: &Guarded<K::Resource>, 
     match failure {
         Failure::Stalled { .. } | Failure::Quiet(_) => Action::requeue(policy::heartbeat()),
         Failure::Waiting { after, .. } => Action::requeue(*after),
-        Failure::Retry(_) if sabotaged("sabotage.runner.never_tries_again") => Action::await_change(),
         Failure::Retry(_) => Action::requeue(policy::backoff(failures)),
     }
 }

@@ -12,7 +12,6 @@ use super::asking::ask_for_ever;
 use super::catalogue::{Catalogue, News};
 use super::metrics::FederationMetrics;
 use super::target::{Problem, Target};
-use crate::failpoint::sabotaged;
 use crate::kernel::moment::Moment;
 use crate::ports::clock::Clock;
 use crate::ports::doc_source::{DocSource, DocsDoor};
@@ -132,9 +131,6 @@ impl Prober {
 
     /// Stops asking it and forgets what it said.
     pub fn forget(&self, uid: &str) {
-        if sabotaged("sabotage.federation.never_forgets") {
-            return;
-        }
         let gone = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         if let Some(asking) = gone {
             asking.task.abort();

@@ -175,7 +175,7 @@ async fn one_object_with_a_broken_encoding_stops_no_other_and_goes_on_when_it_ca
         stage.run("bad").await["status"].is_null(),
         "nothing was decided about it"
     );
-    assert!(controller.log().contains("an object cannot be read"));
+    assert!(controller.log().contains("an object cannot be read"), "it is told");
     road.mend();
     stage
         .patch("Run", "bad", json!({"metadata": {"labels": {"touched": "yes"}}}))
