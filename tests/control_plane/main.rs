@@ -61,9 +61,9 @@ mod hostile_server;
 mod kstatus_table;
 mod road;
 mod sabotage;
-mod sabotage_federation;
 #[cfg(feature = "failpoints")]
 mod sabotage_faults;
+mod sabotage_federation;
 mod sabotage_forum;
 #[cfg(feature = "failpoints")]
 mod sabotage_product;
