@@ -4,6 +4,7 @@
 
 mod accepted;
 mod helm;
+mod monitoring;
 mod refusals;
 mod rendered;
 mod rights;

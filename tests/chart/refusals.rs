@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::helm::{Chart, root};
 
 /// What is said, and the words that the refusal must have.
-const REFUSED: [(&str, &[&str]); 22] = [
+const REFUSED: [(&str, &[&str]); 23] = [
     ("imagee.tag=1", &["imagee"]),
     ("image.tga=1", &["image", "tga"]),
     ("image.digest=sha256:abc", &["image", "digest"]),
@@ -32,6 +32,10 @@ const REFUSED: [(&str, &[&str]); 22] = [
     ),
     ("admissionPolicies.mutating=Perhaps", &["admissionPolicies", "mutating"]),
     ("user.id=0", &["user", "id"]),
+    (
+        "metrics.prometheusRule.runbookBaseUrl=docs here",
+        &["metrics", "prometheusRule", "runbookBaseUrl"],
+    ),
     ("serviceAccount.create=false", &["serviceAccount.name"]),
     (
         "redis.bundled.enabled=true,redis.external.secretName=a",
