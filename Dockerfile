@@ -14,6 +14,8 @@ COPY Cargo.toml Cargo.lock build.rs ./
 COPY migrations migrations
 COPY benches benches
 COPY src src
+# As scripts/image-binary does: no path of the machine that builds is in the program.
+ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=/crates --remap-path-prefix=/src=/metawsm"
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --locked --release && install -D -m 0755 target/release/metawsm /out/bin/metawsm
 
