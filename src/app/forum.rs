@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -34,11 +37,26 @@ const ATTESTING: Duration = Duration::from_secs(15);
 /// How often a refused policy is told again: Kubernetes forgets Events after an hour.
 const TELL_AGAIN: Duration = Duration::from_mins(20);
 
+/// Asks whether the policies of admission are in force; the answer comes while the history is opened.
+pub fn ask_for_attestation(client: Client) -> JoinHandle<Attestation> {
+    tokio::spawn(async move {
+        let read = policies::read(&client).await;
+        read.unwrap_or_else(|error| Attestation::Absent {
+            why: format!("failed to read the policy of authors: {error}"),
+        })
+    })
+}
+
 /// The kind with all that it works with; its policy is watched from now on.
 ///
 /// # Errors
 /// There is no policy that could hold.
-pub async fn thread_kind(ground: &Ground, tasks: &mut Tasks, shared: &Shared) -> anyhow::Result<ThreadKind> {
+pub async fn thread_kind(
+    ground: &Ground,
+    tasks: &mut Tasks,
+    shared: &Shared,
+    attestation: JoinHandle<Attestation>,
+) -> anyhow::Result<ThreadKind> {
     let (args, stop) = (&ground.args, &ground.stop);
     let last_good = args.data_dir.join("policy.last-good.yaml");
     let live = LivePolicy::open(args.policy.clone(), last_good, ground.numbers.policy.clone())?;
@@ -55,11 +73,9 @@ pub async fn thread_kind(ground: &Ground, tasks: &mut Tasks, shared: &Shared) ->
         "policy news",
         tell_problems(shared.clone(), policy.clone(), lease, stop.clone()),
     );
-    let now = policies::read(&shared.client)
+    let now = attestation
         .await
-        .unwrap_or_else(|error| Attestation::Absent {
-            why: format!("failed to read the policy of authors: {error}"),
-        });
+        .context("the question for the policy of authors failed")?;
     tell_attestation(ground, &now);
     let (told, attested) = watch::channel(now);
     let (client, metrics, asked_until) = (shared.client.clone(), ground.numbers.forum.clone(), stop.clone());

@@ -2,6 +2,7 @@
 //! order, and ends the process when any part ends by itself. Decides nothing else.
 
 mod backup;
+mod definitions;
 mod federation;
 mod feed;
 mod forum;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kube::{Client, CustomResourceExt as _};
+use kube::Client;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -34,18 +35,15 @@ use crate::adapters::system_clock::SystemClock;
 use crate::controller::caches::Caches;
 use crate::controller::context::Shared;
 use crate::controller::lease::{Elector, Leadership, LeaseConfig};
-use crate::controller::{client, report, schema};
-use crate::doc_endpoint::crd::DocEndpoint;
-use crate::forum_thread::crd::ForumThread;
+use crate::controller::{client, report};
 use crate::ports::clock::Clock;
-use crate::run::crd::Run;
 use crate::settings::ControllerArgs;
 use crate::tasks::Tasks;
 use crate::telemetry;
-use crate::ticket_topology::crd::TicketTopology;
 use crate::web::docs::DeepLinks;
 use crate::web::health::{self, Health, Readiness};
 
+use self::definitions::Definitions;
 use self::numbers::Numbers;
 
 pub use backup::{backup, restore};
@@ -56,8 +54,6 @@ pub use reference::metrics_reference;
 const COUNT: Duration = Duration::from_secs(15);
 /// How long the tasks may take to end once asked.
 const DRAIN: Duration = Duration::from_secs(25);
-/// How often a cluster without our CRDs is asked again.
-const SCHEMA_RETRY: Duration = Duration::from_secs(2);
 
 /// What is made before leading.
 struct Ground {
@@ -96,6 +92,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
         .await
         .context("failed to find a cluster: set KUBECONFIG, or run inside one")?;
     let work = client::for_work(config.clone(), ground.numbers.drivers.clone(), ground.args.api_timeout)?;
+    let definitions = Definitions::look(work.clone());
     rights::watch_rights(&ground, &mut tasks, work.clone());
     let lease = client::for_lease(config, ground.numbers.drivers.clone(), ground.args.lease_duration / 3)?;
     let mut elector = Elector::new(lease, lease_config(&ground.args), ground.clock.clone(), marks);
@@ -106,7 +103,7 @@ pub async fn controller(args: ControllerArgs) -> anyhow::Result<()> {
     };
     let leadership = elector.leadership();
     let (keeper, release) = keep_lease(elector, &ground, &mut tasks);
-    let outcome = match lead(&ground, &mut tasks, work, leadership, last.0).await {
+    let outcome = match lead(&ground, &mut tasks, (work, definitions), leadership, last.0).await {
         Ok(Some(history)) => {
             let ended = tasks.until_stopped().await;
             tasks.drain(DRAIN).await;
@@ -149,7 +146,7 @@ fn keep_lease(
 async fn lead(
     ground: &Ground,
     tasks: &mut Tasks,
-    work: Client,
+    (work, definitions): (Client, Definitions),
     leadership: Leadership,
     last: Option<String>,
 ) -> anyhow::Result<Option<Arc<History>>> {
@@ -158,9 +155,10 @@ async fn lead(
     let Some(lock) = DataDir::lock(&args.data_dir, stop).await? else {
         return Ok(None);
     };
-    if !wait_for_schema(&work, stop).await {
+    if !definitions.are_new_enough(stop).await {
         return Ok(None);
     }
+    let attestation = forum::ask_for_attestation(work.clone());
     let history = Arc::new(History::open(&args.db_path(), ground.clock.clone()).await?);
     ground.readiness.set("database", true);
     watch_database(tasks, &history, stop);
@@ -186,7 +184,7 @@ async fn lead(
         metrics: ground.numbers.drivers.clone(),
         caches: Caches::new(kinds::KINDS),
     };
-    let thread_kind = forum::thread_kind(ground, tasks, &shared).await?;
+    let thread_kind = forum::thread_kind(ground, tasks, &shared, attestation).await?;
     let policy = thread_kind.policy.clone();
     let threads = kinds::start_kinds(ground, tasks, &shared, &history, thread_kind)?;
     retention::start_retention(ground, tasks, &shared, &history, threads, policy);
@@ -204,28 +202,6 @@ fn watch_database(tasks: &mut Tasks, history: &Arc<History>, stop: &Cancellation
             () = stop.cancelled() => {}
         }
     });
-}
-
-async fn wait_for_schema(work: &Client, stop: &CancellationToken) -> bool {
-    let mut told = false;
-    loop {
-        let checked = async {
-            schema::check(work, &Run::crd()).await?;
-            schema::check(work, &TicketTopology::crd()).await?;
-            schema::check(work, &DocEndpoint::crd()).await?;
-            schema::check(work, &ForumThread::crd()).await
-        };
-        match checked.await {
-            Ok(()) => return true,
-            Err(error) if !told => warn!("waiting: {error:#}"),
-            Err(_) => {}
-        }
-        told = true;
-        tokio::select! {
-            () = tokio::time::sleep(SCHEMA_RETRY) => {}
-            () = stop.cancelled() => return false,
-        }
-    }
 }
 
 async fn serve_health(ground: &Ground, tasks: &mut Tasks) -> anyhow::Result<()> {
