@@ -13,7 +13,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(1200);
 
 /// Bugs that a test switches on (`FAILPOINTS="sabotage.<name>=return"`), to show that the suites would find them.
 /// `tests/failpoints.rs` compares the list with the source, and that each is caught by a test.
-pub const SABOTAGES: [&str; 58] = [
+pub const SABOTAGES: [&str; 59] = [
     "sabotage.archive.is_not_written",
     "sabotage.archive.keeps_no_bodies",
     "sabotage.client.reads_authorities_once",
@@ -27,7 +27,6 @@ pub const SABOTAGES: [&str; 58] = [
     "sabotage.drive.trusts_the_process_before",
     "sabotage.drive.waits_for_news",
     "sabotage.federation.keeps_failures_quiet",
-    "sabotage.federation.keeps_the_gone",
     "sabotage.federation.never_forgets",
     "sabotage.forum.escalates_again",
     "sabotage.forum.escalates_early",
@@ -53,6 +52,7 @@ pub const SABOTAGES: [&str; 58] = [
     "sabotage.relay.starts_with_redis_alone",
     "sabotage.rights.silent",
     "sabotage.road.bodies_without_end",
+    "sabotage.road.keeps_a_410",
     "sabotage.runner.never_tries_again",
     "sabotage.service.is_not_started_again",
     "sabotage.services.keeps_orphans",
@@ -68,6 +68,7 @@ pub const SABOTAGES: [&str; 58] = [
     "sabotage.status.forgets_the_journal",
     "sabotage.topology.takes_any_home",
     "sabotage.undecodable.is_not_freed",
+    "sabotage.undecodable.is_remembered",
     "sabotage.vanished.never_looks",
     "sabotage.vanished.trusts_the_cache",
     "sabotage.watch.ends_with_an_error",

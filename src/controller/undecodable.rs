@@ -50,7 +50,9 @@ pub async fn face<K: Kind>(cx: &Context<K>, broken: &InvalidObject) -> Result<()
         ..PatchParams::default()
     };
     cx.shared.leadership.check()?;
-    cx.kind.forget(meta.uid.as_deref().unwrap_or_default());
+    if !sabotaged("sabotage.undecodable.is_remembered") {
+        cx.kind.forget(meta.uid.as_deref().unwrap_or_default());
+    }
     match api.patch_metadata(&name, &params, &Patch::Merge(body)).await {
         Ok(_) => Ok(fallible("undecodable.after_release")?),
         Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_not_found() => Ok(()),

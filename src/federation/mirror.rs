@@ -94,7 +94,7 @@ impl Mirror {
                 changes.push(FederatedChange::Said { source, hash });
             }
         }
-        let kept_on = sabotaged("sabotage.federation.keeps_the_gone") || sabotaged("sabotage.federation.never_forgets");
+        let kept_on = sabotaged("sabotage.federation.never_forgets");
         let gone = kept.keys().filter(|uid| !alive.contains(*uid) && !kept_on).cloned();
         changes.extend(gone.map(|endpoint_uid| FederatedChange::Gone { endpoint_uid }));
         if changes.is_empty() {

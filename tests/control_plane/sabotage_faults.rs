@@ -18,7 +18,7 @@ const fn caught(sabotage: &'static str, test: &'static str, says: &'static str) 
     Caught { sabotage, test, says }
 }
 
-const FAULTS: [Caught; 54] = [
+const FAULTS: [Caught; 58] = [
     caught(
         "sabotage.sqlite.never_looks",
         "fault_sqlite::a_database_that_is_deleted_under_a_running_controller_ends_it_and_is_rebuilt_by_the_next",
@@ -168,6 +168,26 @@ const FAULTS: [Caught; 54] = [
         "sabotage.road.keeps_a_410",
         "fault_road_forum::questions_on_old_lists_and_watches_too_old_come_to_the_same_end",
         "the road 'staleness'",
+    ),
+    caught(
+        "sabotage.road.bodies_without_end",
+        "fault_road_federation::endpoints_on_a_road_where_everything_goes_wrong_come_to_the_same_end",
+        "the road 'everything'",
+    ),
+    caught(
+        "sabotage.watch.ends_with_an_error",
+        "fault_road_federation::endpoints_whose_watches_end_lose_repeat_and_mix_events_come_to_the_same_end",
+        "the road 'watches'",
+    ),
+    caught(
+        "sabotage.road.keeps_a_410",
+        "fault_road_federation::endpoints_on_old_lists_and_watches_too_old_come_to_the_same_end",
+        "the road 'staleness'",
+    ),
+    caught(
+        "sabotage.undecodable.is_remembered",
+        "fault_federation::an_endpoint_that_becomes_unreadable_while_it_rules_rules_no_more_once_it_is_deleted",
+        "nobody rules",
     ),
     caught(
         "sabotage.sqlite.any_schema",

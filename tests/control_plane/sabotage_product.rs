@@ -42,7 +42,7 @@ const BROKEN: [(&str, I); 22] = [
     ("sabotage.forum.escalates_early=return", I::EscalatedOnce),
     ("sabotage.forum.escalates_again=return", I::EscalatedOnce),
     ("sabotage.archive.keeps_no_bodies=return", I::ArchiveIsWhole),
-    ("sabotage.federation.keeps_the_gone=return", I::FederatedIsAnswered),
+    ("sabotage.federation.never_forgets=return", I::FederatedIsAnswered),
     ("sabotage.topology.takes_any_home=return", I::AuthorityIsRule),
 ];
 
