@@ -42,6 +42,19 @@ async fn a_flush_in_the_middle_of_a_backlog_loses_nothing() {
     }
 }
 
+/// The stream of one type, which is none for as long as it refuses its events.
+const SEEDED: &str = "run.events.docs.seeded";
+
+async fn refuse_seeded(redis: &RedisServer, refuses: bool) {
+    let mut connection = redis.connection().await;
+    let mut command = redis::cmd(if refuses { "SET" } else { "DEL" });
+    command.arg(SEEDED);
+    if refuses {
+        command.arg("x");
+    }
+    command.query_async::<()>(&mut connection).await.unwrap();
+}
+
 #[tokio::test]
 async fn only_what_redis_acknowledged_is_marked_as_sent() {
     let (stage, redis) = (Stage::new(), RedisServer::started().await);
@@ -49,23 +62,13 @@ async fn only_what_redis_acknowledged_is_marked_as_sent() {
     record_at_once(&history, 700).await;
     // The third batch ends at a stream of another type, which refuses its first event.
     history.record(Object::new("last").grow(2).record()).await.unwrap();
-    let mut connection = redis.connection().await;
-    redis::cmd("SET")
-        .arg("run.events.docs.seeded")
-        .arg("x")
-        .query_async::<()>(&mut connection)
-        .await
-        .unwrap();
+    refuse_seeded(&redis, true).await;
     let relay = Running::start(&history, redis.sink());
     let wrong_type = |status: &RelayStatus| status.last_error.as_ref().is_some_and(|e| e.contains("WRONGTYPE"));
     relay.until("the error shows", wrong_type).await;
     let unsent = history.log_state().await.unwrap().unsent;
     assert_eq!(unsent, 702 - 2 * 256, "two batches went, the third did not");
-    redis::cmd("DEL")
-        .arg("run.events.docs.seeded")
-        .query_async::<()>(&mut connection)
-        .await
-        .unwrap();
+    refuse_seeded(&redis, false).await;
     relay.until_sent(&history).await;
     assert_eq!(redis.read_full(ORDERED, 702).await.len(), 702);
     relay.stop().await;
@@ -79,25 +82,15 @@ async fn a_batch_behind_one_that_failed_is_refused_as_a_whole() {
     record_at_once(&history, 254).await;
     history.record(Object::new("last").grow(2).record()).await.unwrap();
     record_objects(&history, "behind", 300).await;
-    let mut connection = redis.connection().await;
-    redis::cmd("SET")
-        .arg("run.events.docs.seeded")
-        .arg("x")
-        .query_async::<()>(&mut connection)
-        .await
-        .unwrap();
+    refuse_seeded(&redis, true).await;
     let relay = Running::start(&history, redis.sink());
     let wrong_type = |status: &RelayStatus| status.last_error.as_ref().is_some_and(|e| e.contains("WRONGTYPE"));
     relay.until("the error shows", wrong_type).await;
     assert_eq!(redis.read(ORDERED).await.len(), 255, "it ends before that event");
-    redis::cmd("DEL")
-        .arg("run.events.docs.seeded")
-        .query_async::<()>(&mut connection)
-        .await
-        .unwrap();
+    refuse_seeded(&redis, false).await;
     relay.until_sent(&history).await;
     let sequences: Vec<_> = redis.read(ORDERED).await.iter().map(|e| e.envelope.sequence).collect();
     assert_eq!(sequences, (1..=556).collect::<Vec<_>>(), "in order, each once");
-    assert_eq!(redis.read("run.events.docs.seeded").await.len(), 1);
+    assert_eq!(redis.read(SEEDED).await.len(), 1);
     relay.stop().await;
 }
