@@ -59,92 +59,128 @@ async fn main() {
         "{:>34}  {:>5} {:>10} {:>10} {:>7}",
         "filter", "rows", "raw", "list", "ratio"
     );
-    for (name, filter, condition) in cases() {
-        measure(&history, &mut raw, rounds, name, filter, condition).await;
+    for case in cases() {
+        measure(&history, &mut raw, rounds, case).await;
     }
 }
 
-fn cases() -> Vec<(&'static str, QuestionFilter, &'static str)> {
+/// A filter, and the same as text with what it binds.
+struct Case {
+    name: &'static str,
+    filter: QuestionFilter,
+    condition: &'static str,
+    values: &'static [&'static str],
+}
+
+impl Case {
+    fn of(
+        name: &'static str,
+        filter: QuestionFilter,
+        condition: &'static str,
+        values: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            filter,
+            condition,
+            values,
+        }
+    }
+}
+
+/// Threads of which the title or a post has the word.
+const WORDS: &str = "
+AND t.uid IN (SELECT h.uid FROM forum_title_words w JOIN forum_threads h ON h.id = w.rowid
+              WHERE forum_title_words MATCH ?
+              UNION ALL
+              SELECT p.thread_uid FROM forum_body_words w JOIN forum_posts p ON p.id = w.rowid
+              WHERE forum_body_words MATCH ?)";
+
+fn cases() -> Vec<Case> {
     let base = QuestionFilter::default;
+    let of_state = QuestionFilter {
+        states: vec![QuestionState::WaitingHuman],
+        ..base()
+    };
+    let of_ticket = QuestionFilter {
+        ticket: Some("T-77".into()),
+        ..base()
+    };
     vec![
-        ("none", base(), "t.deleted_at IS NULL"),
-        (
-            "state",
-            QuestionFilter { states: vec![QuestionState::WaitingHuman], ..base() },
-            "t.deleted_at IS NULL AND t.state = 'WaitingHuman'",
-        ),
-        (
-            "ticket",
-            QuestionFilter { ticket: Some("T-77".into()), ..base() },
-            "t.deleted_at IS NULL AND t.ticket = 'T-77'",
-        ),
-        (
+        Case::of("none", base(), "", &[]),
+        Case::of("state", of_state.clone(), "AND t.state = ?", &["WaitingHuman"]),
+        Case::of("ticket", of_ticket.clone(), "AND t.ticket = ?", &["T-77"]),
+        Case::of(
             "ticket, state, priority",
             QuestionFilter {
-                ticket: Some("T-77".into()),
-                states: vec![QuestionState::WaitingHuman],
+                states: of_state.states,
                 priorities: vec![Urgency::High],
+                ..of_ticket
+            },
+            "AND t.ticket = ? AND t.state = ? AND t.priority = ?",
+            &["T-77", "WaitingHuman", "High"],
+        ),
+        Case::of(
+            "assignee, turn",
+            QuestionFilter {
+                assignee: Some("person-5".into()),
+                waiting_on: Some(Turn::Human),
                 ..base()
             },
-            "t.deleted_at IS NULL AND t.ticket = 'T-77' AND t.state = 'WaitingHuman' AND t.priority = 'High'",
+            "AND t.assignee = ? AND t.waiting_on = ?",
+            &["person-5", "Human"],
         ),
-        (
-            "assignee, turn",
-            QuestionFilter { assignee: Some("person-5".into()), waiting_on: Some(Turn::Human), ..base() },
-            "t.deleted_at IS NULL AND t.assignee = 'person-5' AND t.waiting_on = 'Human'",
-        ),
-        (
+        Case::of(
             "run",
-            QuestionFilter { run: Some("demo/run-12".into()), ..base() },
-            "t.deleted_at IS NULL AND t.run_id = 'demo/run-12'",
+            QuestionFilter {
+                run: Some("demo/run-12".into()),
+                ..base()
+            },
+            "AND t.run_id = ?",
+            &["demo/run-12"],
         ),
-        (
+        Case::of(
             "text (rare word)",
-            QuestionFilter { text: Some("rare77".into()), ..base() },
-            "t.deleted_at IS NULL AND t.uid IN (SELECT h.uid FROM forum_title_words w JOIN forum_threads h ON h.id = w.rowid
-             WHERE forum_title_words MATCH '\"rare77\"*' UNION ALL SELECT p.thread_uid FROM forum_body_words w
-             JOIN forum_posts p ON p.id = w.rowid WHERE forum_body_words MATCH '\"rare77\"*')",
+            QuestionFilter {
+                text: Some("rare77".into()),
+                ..base()
+            },
+            WORDS,
+            &["\"rare77\"*", "\"rare77\"*"],
         ),
     ]
 }
 
-async fn measure(
-    history: &History,
-    raw: &mut SqliteConnection,
-    rounds: usize,
-    name: &str,
-    filter: QuestionFilter,
-    condition: &str,
-) {
+async fn measure(history: &History, raw: &mut SqliteConnection, rounds: usize, case: Case) {
     let request = PageRequest {
-        filter,
+        filter: case.filter,
         limit: LIMIT,
         ..PageRequest::default()
     };
     let statement = format!(
-        "SELECT {COLUMNS}, NULL, true FROM forum_thread_views t WHERE {condition} \
+        "SELECT {COLUMNS}, NULL, true FROM forum_thread_views t WHERE t.deleted_at IS NULL {} \
          ORDER BY t.opened_ms DESC, t.id DESC LIMIT {}",
+        case.condition,
         LIMIT + 1
     );
     let (mut bare, mut lists, mut rows) = (Vec::new(), Vec::new(), 0);
     for _ in 0..rounds {
         let began = Instant::now();
-        let found = sqlx::query(AssertSqlSafe(statement.as_str()))
-            .fetch_all(&mut *raw)
-            .await
-            .unwrap();
+        let prepared = sqlx::query(AssertSqlSafe(statement.as_str()));
+        let bound = case.values.iter().fold(prepared, |query, value| query.bind(*value));
+        let found = bound.fetch_all(&mut *raw).await.unwrap();
         bare.push(began.elapsed());
         let began = Instant::now();
         let page = history.reader().list_questions(&request).await.unwrap();
         lists.push(began.elapsed());
         rows = page.questions.len();
         assert_eq!(rows, found.len().min(usize::try_from(LIMIT).unwrap()));
-        assert!(rows > 0, "{name} finds something");
+        assert!(rows > 0, "{} finds something", case.name);
         assert_eq!(page.questions[0].uid, found[0].get::<String, _>(3));
     }
     let (raw, list) = (median(&mut bare), median(&mut lists));
     let ratio = list.as_secs_f64() / raw.as_secs_f64();
-    println!("{name:>34}  {rows:>5} {raw:>10.1?} {list:>10.1?} {ratio:>7.2}");
+    println!("{:>34}  {rows:>5} {raw:>10.1?} {list:>10.1?} {ratio:>7.2}", case.name);
 }
 
 fn median(times: &mut [Duration]) -> Duration {

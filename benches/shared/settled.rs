@@ -130,7 +130,9 @@ impl Pattern {
         stage.patch("Run", &run_name, json!({"spec": {"suspend": true}})).await;
         let at_rest = |o: &Value| {
             let seen = o["status"]["observedGeneration"] == o["metadata"]["generation"];
-            seen && condition(o, "Suspended")["status"] == "True"
+            // What it serves ends a moment after that, and is told too.
+            let unserved = condition(o, "DocsServed")["reason"] == "Suspended";
+            seen && unserved && condition(o, "Suspended")["status"] == "True"
         };
         let run = stage.until("Run", &run_name, "it is suspended", at_rest).await;
         controller.terminate().await;

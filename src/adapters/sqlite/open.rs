@@ -31,6 +31,10 @@ const READERS: u32 = 4;
 /// what ten thousand questions may take.
 const READER_CACHE: &str = "-512";
 
+/// Rows that a reading connection has ready before who asked must have taken some: a usual page and the row that tells
+/// whether another follows. With fewer, the two wait for each other in the middle of it.
+const READ_AHEAD: usize = 64;
+
 /// The one connection that writes. Makes folder (0700) and file (0600) where they are missing.
 ///
 /// # Errors
@@ -56,8 +60,12 @@ pub async fn readers(path: &Path) -> Result<SqlitePool, JournalError> {
     if !path.is_file() {
         return Err(JournalError(format!("there is no database at '{}'", path.display())));
     }
+    let options = settings(path)
+        .read_only(true)
+        .row_buffer_size(READ_AHEAD)
+        .pragma("cache_size", READER_CACHE);
     let pool = pool(READERS)
-        .connect_with(settings(path).read_only(true).pragma("cache_size", READER_CACHE))
+        .connect_with(options)
         .await
         .map_err(|error| at(path, &error))?;
     known_schema(&pool)

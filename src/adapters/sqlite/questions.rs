@@ -115,16 +115,17 @@ pub async fn list(pool: &SqlitePool, request: &PageRequest) -> Result<Page, Jour
         conditions.add(&format!("(t.opened_ms, t.id) {than} (?, ?)"), after);
     }
     let unread = request.viewer.as_ref().map_or("NULL", |_| UNREAD);
+    let limit = request.limit.max(1);
     let statement = format!(
         "SELECT {COLUMNS}, {unread}, true, ({FOLDED}), ({DATABASE}) FROM forum_thread_views t WHERE {} \
-         ORDER BY t.opened_ms {direction}, t.id {direction} LIMIT ?",
-        conditions.text()
+         ORDER BY t.opened_ms {direction}, t.id {direction} LIMIT {}",
+        conditions.text(),
+        // One more than asked for tells whether another page follows. Not bound: SQLite plans a statement anew each time a
+        // limit is bound, which takes longer than a page.
+        i64::from(limit) + 1
     );
-    let limit = request.limit.max(1);
     let viewer = request.viewer.iter().flat_map(|viewer| [text(viewer), text(viewer)]);
-    let mut values: Vec<_> = viewer.chain(conditions.values).collect();
-    // One more than asked for tells whether another page follows.
-    values.push(Bound::Number(i64::from(limit) + 1));
+    let values: Vec<_> = viewer.chain(conditions.values).collect();
     page(pool, statement, values, limit)
         .await
         .map_err(|error| words(&error))
@@ -186,12 +187,11 @@ pub async fn watch(
         let mut seen = seen(&mut snapshot).await?;
         let known = after.filter(|after| after.database == seen.database && after.position <= seen.position);
         let statement = format!(
-            "SELECT {COLUMNS}, NULL, ({}) FROM forum_thread_views t WHERE t.changed > ? ORDER BY t.changed LIMIT ?",
+            "SELECT {COLUMNS}, NULL, ({}) FROM forum_thread_views t WHERE t.changed > ? ORDER BY t.changed LIMIT {limit}",
             conditions.text()
         );
         let mut values = conditions.values.clone();
         values.push(Bound::Number(known.map_or(0, |known| known.position)));
-        values.push(Bound::Number(i64::from(limit)));
         let rows: Vec<QuestionRow> = bound(sqlx::query_as(AssertSqlSafe(statement)), values)
             .fetch_all(&mut *snapshot)
             .await?;
@@ -251,11 +251,10 @@ pub async fn board(pool: &SqlitePool, namespace: Option<&str>, limit: u32) -> Re
         "SELECT {COLUMNS}, NULL, true FROM forum_thread_views t
          WHERE t.state IN ('New', 'WaitingHuman') AND t.deleted_at IS NULL AND (?1 IS NULL OR t.namespace = ?1)
            AND (t.deadline IS NOT NULL OR t.level > 0)
-         ORDER BY unixepoch(t.deadline, 'subsec') NULLS LAST, t.opened_ms, t.id LIMIT ?2"
+         ORDER BY unixepoch(t.deadline, 'subsec') NULLS LAST, t.opened_ms, t.id LIMIT {limit}"
     );
     let rows: Vec<QuestionRow> = sqlx::query_as(AssertSqlSafe(statement))
         .bind(namespace)
-        .bind(limit)
         .fetch_all(pool)
         .await?;
     Ok(rows.into_iter().map(|row| row.question).collect())
