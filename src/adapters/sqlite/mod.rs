@@ -2,6 +2,7 @@
 //! May not decide anything about objects; no reconcile reads what is here.
 
 mod adopt;
+mod batched_insert;
 mod chain;
 mod change;
 pub mod copy;

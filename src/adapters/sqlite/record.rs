@@ -3,8 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::SqliteConnection;
 
+use super::batched_insert::{PIECE, insert_of};
 use super::prepared::{EntryRow, EventRow, MirrorRow, Prepared};
 use crate::failpoint::sabotaged;
 use crate::kernel::moment::Moment;
@@ -57,11 +58,6 @@ ON CONFLICT (uid) DO UPDATE SET
     spec = excluded.spec, status = excluded.status, observed_at = excluded.observed_at
 WHERE (length(excluded.resource_version), excluded.resource_version)
    >= (length(mirror.resource_version), mirror.resource_version)";
-
-/// Rows of one insert. Few sizes make few statements, so each is prepared once and found again; halves make few pieces of
-/// any number of rows, each of which is a way to the database's thread and back. The largest is a full group of records
-/// with one row each.
-const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// What became of a group: an answer for each record, and whether anything is to be sent.
 pub struct GroupOutcome {
@@ -159,17 +155,20 @@ async fn insert_audit(
     now: Moment,
 ) -> Result<(), sqlx::Error> {
     let recorded_at = now.to_string();
-    for rows in in_sizes(rows) {
-        let mut insert = QueryBuilder::<Sqlite>::new(INSERT_AUDIT);
-        insert.push_values(rows, |mut row, (subject, EntryRow { entry, hash, at, facts })| {
-            row.push_bind(&subject.kind).push_bind(&subject.namespace);
-            row.push_bind(&subject.name).push_bind(&subject.uid);
-            row.push_bind(entry.seq).push_bind(at).push_bind(&entry.kind);
-            row.push_bind(facts);
-            row.push_bind(entry.actor.kind.as_str()).push_bind(&entry.actor.name);
-            row.push_bind(&entry.cause).push_bind(&entry.prev_hash);
-            row.push_bind(hash).push_bind(&recorded_at);
-        });
+    for rows in rows.chunks(PIECE) {
+        let mut insert = insert_of(
+            INSERT_AUDIT,
+            rows,
+            |row, (subject, EntryRow { entry, hash, at, facts })| {
+                row.push_bind(&subject.kind).push_bind(&subject.namespace);
+                row.push_bind(&subject.name).push_bind(&subject.uid);
+                row.push_bind(entry.seq).push_bind(at).push_bind(&entry.kind);
+                row.push_bind(facts);
+                row.push_bind(entry.actor.kind.as_str()).push_bind(&entry.actor.name);
+                row.push_bind(&entry.cause).push_bind(&entry.prev_hash);
+                row.push_bind(hash).push_bind(&recorded_at);
+            },
+        );
         insert.build().execute(&mut *connection).await?;
     }
     Ok(())
@@ -240,9 +239,8 @@ async fn insert_events(
     now: Moment,
 ) -> Result<(), sqlx::Error> {
     let recorded_at = now.to_string();
-    for rows in in_sizes(numbered) {
-        let mut insert = QueryBuilder::<Sqlite>::new(INSERT_EVENTS);
-        insert.push_values(rows, |mut row, (sequence, texts)| {
+    for rows in numbered.chunks(PIECE) {
+        let mut insert = insert_of(INSERT_EVENTS, rows, |row, (sequence, texts)| {
             let event = &texts.event;
             row.push_bind(log_id).push_bind(sequence);
             row.push_bind(&texts.event_id).push_bind(&event.event_type);
@@ -267,9 +265,8 @@ async fn write_mirrors(
     now: Moment,
 ) -> Result<(), sqlx::Error> {
     let observed_at = now.to_string();
-    for rows in in_sizes(mirrors) {
-        let mut insert = QueryBuilder::<Sqlite>::new(INSERT_MIRROR);
-        insert.push_values(rows, |mut row, (subject, mirror)| {
+    for rows in mirrors.chunks(PIECE) {
+        let mut insert = insert_of(INSERT_MIRROR, rows, |row, (subject, mirror)| {
             row.push_bind(&subject.uid).push_bind(&subject.kind);
             row.push_bind(&subject.namespace).push_bind(&subject.name);
             row.push_bind(&mirror.resource_version).push_bind(mirror.generation);
@@ -281,29 +278,4 @@ async fn write_mirrors(
         insert.build().execute(&mut *connection).await?;
     }
     Ok(())
-}
-
-/// The rows in their order, cut into pieces of [`SIZES`].
-fn in_sizes<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
-        let (piece, rest) = rows.split_at(size);
-        rows = rest;
-        Some(piece)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_have_few_sizes_and_hold_every_row_once_in_order() {
-        for count in [0, 1, 7, 8, 63, 64, 65, 200] {
-            let rows: Vec<_> = (0..count).collect();
-            let pieces: Vec<_> = in_sizes(&rows).collect();
-            assert!(pieces.iter().all(|piece| SIZES.contains(&piece.len())), "{count}");
-            assert_eq!(pieces.concat(), rows);
-        }
-    }
 }

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::change::Change;
 use super::failure::{may_be_one_record, words};
 use super::prepared::Prepared;
-use super::record::{GroupOutcome, write_group};
+use super::record::write_group;
 use crate::failpoint::{Asked, fallible, sabotaged};
 use crate::ports::clock::Clock;
 use crate::ports::journal::{JournalError, Recorded};
@@ -44,37 +44,47 @@ pub struct Writer {
 
 type Waiting = (Box<Prepared>, Answer<Recorded>);
 
+/// What was asked and is not begun yet, in the order in which it was asked.
+struct Queue {
+    commands: mpsc::Receiver<Command>,
+    /// What came behind records that share a transaction, and is none.
+    held: Option<Command>,
+}
+
+impl Queue {
+    async fn next(&mut self) -> Option<Command> {
+        match self.held.take() {
+            Some(command) => Some(command),
+            None => self.commands.recv().await,
+        }
+    }
+
+    /// Adds the records that came meanwhile to a group, up to its full size and to what may not overtake them.
+    fn join(&mut self, group: &mut Vec<Waiting>) {
+        while self.held.is_none() && group.len() < GROUP {
+            match self.commands.try_recv() {
+                Ok(Command::Record(record, answer)) => group.push((record, answer)),
+                Ok(other) => self.held = Some(other),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
 impl Writer {
     /// Works until closed or until nobody can ask any more.
-    pub async fn work(self, mut commands: mpsc::Receiver<Command>) {
+    pub async fn work(self, commands: mpsc::Receiver<Command>) {
+        let mut queue = Queue { commands, held: None };
         let mut closing = Vec::new();
-        while let Some(first) = commands.recv().await {
-            let mut group: Vec<Waiting> = Vec::new();
-            let mut next = Some(first);
-            let mut asked = 0;
-            while let Some(command) = next.take() {
-                match command {
-                    Command::Record(record, answer) => group.push((record, answer)),
-                    Command::Close(answer) => {
-                        commands.close();
-                        closing.push(answer);
-                    }
-                    Command::Change(change) => {
-                        self.record(std::mem::take(&mut group)).await;
-                        self.change(change).await;
-                    }
-                }
-                if group.len() < GROUP {
-                    next = commands.try_recv().ok();
-                    if next.is_none() && !group.is_empty() && asked < group.len() {
-                        // Who was answered a moment ago may be about to ask again: one turn for them.
-                        asked = group.len();
-                        tokio::task::yield_now().await;
-                        next = commands.try_recv().ok();
-                    }
+        while let Some(command) = queue.next().await {
+            match command {
+                Command::Record(record, answer) => self.record((record, answer), &mut queue).await,
+                Command::Change(change) => self.change(change).await,
+                Command::Close(answer) => {
+                    queue.commands.close();
+                    closing.push(answer);
                 }
             }
-            self.record(group).await;
         }
         self.pool.close().await;
         for answer in closing {
@@ -82,12 +92,9 @@ impl Writer {
         }
     }
 
-    async fn record(&self, group: Vec<Waiting>) {
-        if group.is_empty() {
-            return;
-        }
-        let records: Vec<&Prepared> = group.iter().map(|(record, _)| &**record).collect();
-        match self.commit(&records).await {
+    async fn record(&self, first: Waiting, queue: &mut Queue) {
+        let mut group = vec![first];
+        match self.commit(&mut group, |group| queue.join(group)).await {
             Ok(answers) => {
                 for ((_, answer), recorded) in group.into_iter().zip(answers) {
                     let _ = answer.send(Ok(recorded));
@@ -105,15 +112,18 @@ impl Writer {
     }
 
     async fn record_one_by_one(&self, group: Vec<Waiting>) {
-        for (record, answer) in group {
-            let result = self.commit(&[&record]).await;
+        for waiting in group {
+            let mut alone = vec![waiting];
+            let result = self.commit(&mut alone, |_| {}).await;
             let result = result
                 .map(|mut answers| answers.remove(0))
                 .map_err(|error| words(&error));
-            if let Err(error) = &result {
-                tracing::warn!(subject = %record.subject, "{error}");
+            for (record, answer) in alone {
+                if let Err(error) = &result {
+                    tracing::warn!(subject = %record.subject, "{error}");
+                }
+                let _ = answer.send(result.clone());
             }
-            let _ = answer.send(result);
         }
     }
 
@@ -129,9 +139,25 @@ impl Writer {
         }
     }
 
-    async fn commit(&self, records: &[&Prepared]) -> Result<Vec<Recorded>, sqlx::Error> {
+    /// One transaction for a group, and for those who join it until nobody came while the last ones were written: who was
+    /// answered a moment ago asks again meanwhile, and would wait for a flush of the disk of its own.
+    async fn commit(
+        &self,
+        group: &mut Vec<Waiting>,
+        mut join: impl FnMut(&mut Vec<Waiting>),
+    ) -> Result<Vec<Recorded>, sqlx::Error> {
+        join(group);
         let mut transaction = self.begin().await?;
-        let GroupOutcome { answers, appended } = write_group(&mut transaction, records, self.clock.now()).await?;
+        let now = self.clock.now();
+        let (mut answers, mut appended) = (Vec::new(), false);
+        join(group);
+        while answers.len() < group.len() {
+            let records: Vec<&Prepared> = group[answers.len()..].iter().map(|(record, _)| &**record).collect();
+            let written = write_group(&mut transaction, &records, now).await?;
+            answers.extend(written.answers);
+            appended |= written.appended;
+            join(group);
+        }
         fallible("sqlite.before_commit").map_err(asked)?;
         transaction.commit().await?;
         if appended {

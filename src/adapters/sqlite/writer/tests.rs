@@ -1,5 +1,7 @@
 //! Batches of a real database file, and what becomes of the others when one fails.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::super::log;
 use super::*;
 use crate::kernel::actor::Actor;
@@ -8,6 +10,7 @@ use crate::kernel::journal::JournalEntry;
 use crate::kernel::moment::Moment;
 use crate::kernel::subject::Subject;
 use crate::ports::journal::Record;
+use crate::ports::outbox::StreamPosition;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -19,6 +22,22 @@ impl Clock for StoppedClock {
     }
 }
 
+/// Each time it is asked it is later, and another record is asked for: as if somebody asked while a transaction begins.
+struct Crowding {
+    asked: AtomicI64,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Clock for Crowding {
+    fn now(&self) -> Moment {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        if asked < 2 {
+            let _ = self.commands.try_send(command(&format!("more-{asked}")).0);
+        }
+        Moment::from_millis(1_700_000_000_000 + asked).unwrap()
+    }
+}
+
 struct Stage {
     folder: tempfile::TempDir,
     pool: SqlitePool,
@@ -27,6 +46,10 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
+        Self::with(|_| Arc::new(StoppedClock)).await
+    }
+
+    async fn with(clock: impl FnOnce(&mpsc::Sender<Command>) -> Arc<dyn Clock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pool = super::super::open::writer(&folder.path().join("history.db"))
             .await
@@ -37,7 +60,7 @@ impl Stage {
         tokio::spawn(
             Writer {
                 pool: pool.clone(),
-                clock: Arc::new(StoppedClock),
+                clock: clock(&commands),
                 appended: appended.clone(),
                 recorded: appended,
             }
@@ -54,12 +77,16 @@ impl Stage {
     }
 
     async fn record(&self, name: &str) -> Result<Recorded, JournalError> {
-        let (answer, answered) = oneshot::channel();
-        self.commands
-            .send(Command::Record(Box::new(Prepared::of(record(name)).unwrap()), answer))
-            .await
-            .unwrap();
+        let (command, answered) = command(name);
+        self.commands.send(command).await.unwrap();
         answered.await.unwrap()
+    }
+
+    async fn count(&self, what: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(format!("SELECT count({what}")))
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
     }
 
     /// Many at once; those that failed, in words.
@@ -71,6 +98,12 @@ impl Stage {
             .filter_map(|result| result.err().map(|error| error.to_string()))
             .collect()
     }
+}
+
+fn command(name: &str) -> (Command, oneshot::Receiver<Result<Recorded, JournalError>>) {
+    let (answer, answered) = oneshot::channel();
+    let prepared = Box::new(Prepared::of(record(name)).unwrap());
+    (Command::Record(prepared, answer), answered)
 }
 
 fn record(name: &str) -> Record {
@@ -99,6 +132,41 @@ fn record(name: &str) -> Record {
         events,
         mirror: None,
     }
+}
+
+#[tokio::test]
+async fn who_asks_while_a_transaction_is_under_way_joins_it() {
+    let crowding = |commands: &mpsc::Sender<Command>| Crowding {
+        asked: AtomicI64::new(0),
+        commands: commands.clone(),
+    };
+    let stage = Stage::with(|commands| Arc::new(crowding(commands))).await;
+    stage.record("first").await.unwrap();
+    assert_eq!(stage.count("*) FROM audit_log").await, 2);
+    assert_eq!(stage.count("DISTINCT recorded_at) FROM audit_log").await, 1);
+    stage.record("second").await.unwrap();
+    assert_eq!(stage.count("*) FROM audit_log").await, 4);
+    assert_eq!(stage.count("DISTINCT recorded_at) FROM audit_log").await, 2);
+}
+
+#[tokio::test]
+async fn no_record_overtakes_a_change_that_was_asked_for_before_it() {
+    let stage = Stage::new().await;
+    let (sent, marked) = oneshot::channel();
+    let last = StreamPosition {
+        epoch_ms: i64::MAX,
+        sequence: 0,
+    };
+    let (before, recorded) = command("before");
+    stage.commands.try_send(before).ok().unwrap();
+    let mark = Command::Change(Change::MarkSent(last, sent));
+    stage.commands.try_send(mark).ok().unwrap();
+    stage.record("after").await.unwrap();
+    recorded.await.unwrap().unwrap();
+    marked.await.unwrap().unwrap();
+    let unsent = "*) FROM outbox JOIN events USING (position) WHERE subject_uid = 'after'";
+    assert_eq!(stage.count(unsent).await, 1);
+    assert_eq!(stage.count("*) FROM outbox").await, 1);
 }
 
 #[tokio::test]
