@@ -49,6 +49,47 @@ async fn recording_again_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_waits_to_be_sent_says_in_every_field_what_was_recorded() {
+    let stage = Stage::new();
+    let history = stage.open().await;
+    let odd = |field: &str| format!("{field} \"quoted\" \\ \n\t\u{1}\u{7f} ü 🦀 \u{2028}");
+    let mut full = Object::new("full").grow(1).record();
+    let event = &mut full.events[0];
+    event.thread_id = Some(odd("thread"));
+    event.run_id = Some(odd("run"));
+    event.ticket = Some(odd("ticket"));
+    event.agent_name = Some(odd("agent"));
+    event.actor_type = odd("type");
+    event.actor_name = odd("name");
+    event.actor_attested = true;
+    event.correlation_id = odd("correlation");
+    event.causation_id = Some(odd("causation"));
+    event.subject = odd("subject");
+    event.event_version = i32::MAX;
+    event.data = json!({
+        odd("key"): [odd("value"), "\u{0}", null, true, 0.1, 1e300, u64::MAX, i64::MIN, {}, []],
+        "text": "[1, {\"a\": \"\\u0000\"}]",
+    });
+    let mut bare = Object::new("bare").grow(1).record();
+    bare.events[0].run_id = None;
+    bare.events[0].actor_attested = false;
+    for record in [&full, &bare] {
+        history.record(record.clone()).await.unwrap();
+    }
+    let rows = history.pending(None, 10).await.unwrap();
+    let sent: Vec<_> = rows.iter().map(|row| &row.envelope.event).collect();
+    assert_eq!(sent, [&full.events[0], &bare.events[0]]);
+    let log = history.log_state().await.unwrap();
+    let numbers: Vec<_> = rows
+        .iter()
+        .map(|row| (row.position.epoch_ms, row.position.sequence, row.envelope.log_id))
+        .collect();
+    assert_eq!(numbers, [1, 2].map(|n| (log.identity.epoch_ms, n, log.identity.log_id)));
+    assert_eq!(history.pending(Some(rows[0].position), 1).await.unwrap(), rows[1..]);
+    assert_eq!(history.pending(Some(rows[1].position), 1).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_thousand_records_at_once_are_numbered_without_gaps() {
     let stage = Stage::new();
     let history = stage.open().await;

@@ -1,5 +1,6 @@
 //! Events as rows: from a row to an envelope and back. May not run a statement.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::FromRow;
 
@@ -7,8 +8,8 @@ use crate::kernel::envelope::{Envelope, content_hash};
 use crate::kernel::event::DomainEvent;
 use crate::ports::outbox::{OutboxRow, StreamPosition};
 
-/// One row of `events` with the epoch of its log.
-#[derive(FromRow)]
+/// One row of `events` with the epoch of its log; also as a list of these values, in this order.
+#[derive(FromRow, Deserialize)]
 pub struct EventRow {
     pub epoch_ms: i64,
     pub log_id: String,
