@@ -11,7 +11,7 @@ pub enum Fault {
     /// No answer for this long, then the connection is cut.
     Hang(Duration),
     /// Headers at once, the body never: what a deadline on headers alone does not see.
-    HangBody(Duration),
+    HangBody,
     /// The connection is cut before the API server sees the request.
     CutBefore,
     /// The API server does what was asked, and nobody hears of it.
@@ -116,13 +116,13 @@ pub fn everything(seed: u64) -> Script {
             (Sort::Write, Fault::CutBefore, 30),
             (Sort::Write, Fault::CutAfter, 60),
             (Sort::Write, Fault::Hang(long), 20),
-            (Sort::Write, Fault::HangBody(long), 20),
+            (Sort::Write, Fault::HangBody, 60),
             (Sort::Write, Fault::Delay(short), 100),
             (Sort::Read, Fault::Answer(500), 100),
             (Sort::Read, Fault::Delay(short), 100),
             (Sort::List, Fault::StaleList, 300),
             (Sort::List, Fault::Answer(500), 50),
-            (Sort::List, Fault::HangBody(long), 50),
+            (Sort::List, Fault::HangBody, 150),
             (Sort::Watch, Fault::Answer(410), 20),
             (Sort::Watch, Fault::Answer(500), 10),
             (Sort::Watch, Fault::CutBefore, 10),

@@ -46,7 +46,7 @@ async fn carry(State(shared): State<Shared>, request: Request) -> Response {
             sleep(length).await;
             return cut();
         }
-        Some(Fault::HangBody(_)) => {
+        Some(Fault::HangBody) => {
             let never = futures::stream::pending::<Result<Bytes, std::io::Error>>();
             return Response::new(Body::from_stream(never));
         }
