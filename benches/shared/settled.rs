@@ -130,9 +130,7 @@ impl Pattern {
         stage.patch("Run", &run_name, json!({"spec": {"suspend": true}})).await;
         let at_rest = |o: &Value| {
             let seen = o["status"]["observedGeneration"] == o["metadata"]["generation"];
-            // What it serves ends a moment after that, and is told too.
-            let unserved = condition(o, "DocsServed")["reason"] == "Suspended";
-            seen && unserved && condition(o, "Suspended")["status"] == "True"
+            seen && condition(o, "Suspended")["status"] == "True"
         };
         let run = stage.until("Run", &run_name, "it is suspended", at_rest).await;
         controller.terminate().await;
@@ -164,9 +162,23 @@ impl Pattern {
             text(&workspace["seed"]["revision"])
         );
         run["status"]["docs"]["freshnessRevision"] = json!(sha256(line));
+        unserved(&mut run["status"]);
         write_status(to, &run, &uid).await?;
         let uid = create(to, &topology).await?;
         write_status(to, &topology, &uid).await
+    }
+}
+
+/// The pattern may have been served a moment before it was suspended; nobody serves these.
+fn unserved(status: &mut Value) {
+    let conditions = status["conditions"].as_array_mut().expect("it has conditions");
+    for served in conditions.iter_mut().filter(|c| c["type"] == "DocsServed") {
+        served["status"] = json!("False");
+        served["reason"] = json!("Suspended");
+        served["message"] = json!("0 of 1 workspaces' documents are served");
+    }
+    if let Some(workspace) = status["workspaces"][0].as_object_mut() {
+        workspace.remove("endpoint");
     }
 }
 

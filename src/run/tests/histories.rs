@@ -8,6 +8,7 @@ use super::World;
 use super::happenings::{Happening, happenings};
 use crate::kernel::condition::{READY, STALLED, is_true};
 use crate::kernel::journal::RING;
+use crate::kernel::plan::Next;
 use crate::ports::executor::StepError;
 use crate::ports::secrets::Credential;
 use crate::run::crd::{Phase, PrepareState, SeedState};
@@ -81,6 +82,21 @@ proptest! {
         let settled = (0..12).any(|_| world.released || !world.pass());
         prop_assert!(settled, "passes go on without news");
     }
+}
+
+#[test]
+fn a_suspended_run_whose_clones_were_looked_at_long_ago_rests() {
+    let mut world = World::new(1, false, true, 0);
+    for _ in 0..20 {
+        world.pass();
+        world.happen(&Happening::StepsSucceed);
+        world.happen(&Happening::ServersAnswer);
+    }
+    world.happen(&Happening::Suspend(true));
+    world.happen(&Happening::TimePasses(400));
+    assert!((0..5).any(|_| !world.pass()), "passes go on without news");
+    let next = decide(&world.observed(RING), world.now).next;
+    assert!(matches!(next, Next::Settled), "it is due again in {next:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::{BUDGET, World, topology};
 use crate::kernel::condition::{READY, STALLED, find, is_true};
 use crate::kernel::journal::{Journal, RING, chain_holds};
 use crate::kernel::moment::Moment;
+use crate::kernel::plan::Next;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::{StepName, StepState};
 use crate::ports::services::ServiceState;
@@ -49,6 +50,11 @@ impl World {
             assert!(after.docs.is_none() && after.workspaces.is_empty());
         }
         let changed = news || before != after;
+        let at_once = matches!(plan.next, Next::After(after) if after.is_zero());
+        assert!(
+            changed || !at_once,
+            "who does nothing does not ask to look again at once, for ever"
+        );
         self.run.status = Some(after);
         changed
     }

@@ -50,10 +50,14 @@ pub(super) fn inspect(next: &mut Advance, ground: &Ground<'_>) {
         // The look failed, which says nothing about the clones: what was seen last stands.
         Seen::Failed(_) => {}
     }
+    if ground.suspended {
+        // Nothing new is started, and what ends that wakes it.
+        return;
+    }
     let age = ended.map_or(Duration::ZERO, |at| ground.now.since(at));
     let left = ground.settings.inspect_interval.saturating_sub(age);
     next.due = Some(left);
-    if left == Duration::ZERO && !ground.suspended {
+    if left == Duration::ZERO {
         let workspace = next.status.name.clone();
         next.effects.push(Effect::Forget {
             workspace,
