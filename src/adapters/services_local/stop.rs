@@ -36,6 +36,7 @@ pub fn stop_one(path: &Path) -> io::Result<()> {
                 return Err(io::Error::other("some of its processes are still alive"));
             }
             remove(path)?;
+            forsake(path.parent())?;
             return Ok(fallible("services.after_removal")?);
         }
         match supervisor {
@@ -69,9 +70,36 @@ pub fn stop_all(root: &Path, run_uid: &str) -> io::Result<()> {
     remove(run)
 }
 
+/// The run's folder goes with its last service: who is killed after that finds no service and would leave it for ever.
+fn forsake(run: Option<&Path>) -> io::Result<()> {
+    match run.map_or(Ok(()), std::fs::remove_dir) {
+        Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Err(e),
+        _ => Ok(()),
+    }
+}
+
 fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runs_folder_goes_with_its_last_service_and_not_before() {
+        let root = tempfile::tempdir().unwrap();
+        let run = root.path().join("u-1");
+        for workspace in ["r--a-1", "r--b-1"] {
+            std::fs::create_dir_all(run.join(workspace)).unwrap();
+        }
+        stop_one(&run.join("r--a-1")).unwrap();
+        assert_eq!(below(&run).unwrap(), [run.join("r--b-1")]);
+        stop_one(&run.join("r--b-1")).unwrap();
+        assert!(!run.exists());
+        stop_one(&run.join("r--b-1")).unwrap();
     }
 }
