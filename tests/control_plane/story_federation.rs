@@ -113,8 +113,11 @@ async fn the_authority_goes_to_the_workspace_when_a_run_starts_and_back_when_it_
         (&alternate["endpoint"], &alternate["reason"]),
         (&json!("docs"), &json!("WorkspaceRules"))
     );
-    let workspace = stage.get("DocEndpoint", "relay--a-1").await;
-    assert_eq!(condition(&workspace, "Reachable")["status"], "True");
+    stage
+        .until("DocEndpoint", "relay--a-1", "it is reachable", |e| {
+            condition(e, "Reachable")["status"] == "True"
+        })
+        .await;
 
     the_columns_tell_it(&stage).await;
     a_ticket_of_nobody_is_listed(&controller.database()).await;
@@ -201,9 +204,10 @@ async fn a_server_that_falls_silent_keeps_its_last_answer_and_says_so_also_after
     assert_eq!(flaws, [], "while it is silent");
     assert_eq!(authority(&unasked), ("Repo", "docs"));
     assert_eq!(unasked["status"]["record"]["title"], "Work on A-1");
-    let down = stage.get("DocEndpoint", "docs").await;
-    assert_eq!(condition(&down, "Reachable")["reason"], "NotReady");
-    assert_eq!(down["status"]["tickets"], 1);
+    let unready = |e: &Value| condition(e, "Reachable")["reason"] == "NotReady" && e["status"]["tickets"] == 1;
+    stage
+        .until("DocEndpoint", "docs", "it says so and keeps what it knew", unready)
+        .await;
 
     controller.terminate().await;
     controller.restart().await;

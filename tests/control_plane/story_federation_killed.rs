@@ -83,9 +83,9 @@ async fn a_repositorys_server_that_is_killed_is_told_within_two_intervals_and_co
     let unheard = is("docs", true, "Unreachable");
     let told = stage.until("TicketTopology", "a-1", "it says stale", &unheard).await;
     soon_after(killed, since(&told, "Fresh"), "the server alone");
-    let down = stage.get("DocEndpoint", "docs").await;
+    let refused = |e: &Value| condition(e, "Reachable")["reason"] == "ConnectFailed";
+    let down = stage.until("DocEndpoint", "docs", "it says so itself", refused).await;
     soon_after(killed, since(&down, "Reachable"), "the server alone, at its endpoint");
-    assert_eq!(condition(&down, "Reachable")["reason"], "ConnectFailed");
     server.start().await;
     let fresh = is("docs", false, "IndexYoung");
     stage.until("TicketTopology", "a-1", "it is fresh again", &fresh).await;
@@ -129,7 +129,9 @@ async fn a_workspace_stays_the_truth_whatever_of_its_server_and_the_controller_i
     stage.patch("DocEndpoint", "relay--a-1", interval).await;
 
     for with_controller in [false, true] {
-        let before = stage.get("DocEndpoint", "relay--a-1").await["status"]["url"].clone();
+        let reachable = |e: &Value| condition(e, "Reachable")["status"] == "True";
+        let before = stage.until("DocEndpoint", "relay--a-1", "it answers", reachable).await;
+        let before = before["status"]["url"].clone();
         if with_controller {
             controller.kill9();
         }
