@@ -10,7 +10,7 @@ use metawsm::ports::doc_source::{DocServer, DocSource as _, DocSourceCode, DocSo
 use metawsm::ports::secrets::Credential;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use crate::hostile_server::{JSON, Then, answering, json_server, raw, status};
 use crate::stage::{PATIENCE, at, client};
@@ -135,7 +135,10 @@ async fn a_server_that_hangs_is_cut_by_the_time_given() {
 
 #[tokio::test]
 async fn a_dead_server_is_told_at_once() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Held without listening: nobody else is given the port meanwhile.
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let gone = held.local_addr().unwrap();
     let error = client().status(&at(gone), PATIENCE).await.unwrap_err();
     assert_eq!(error.code, DocSourceCode::ConnectFailed, "{error}");
 }
@@ -156,7 +159,7 @@ async fn an_answer_that_breaks_off_is_told() {
 async fn a_dropped_call_closes_its_connection() {
     let (closed, was_closed) = tokio::sync::oneshot::channel();
     let closed = std::sync::Mutex::new(Some(closed));
-    let (address, _) = crate::hostile_server::listen(move |mut stream| {
+    let (address, connections) = crate::hostile_server::listen(move |mut stream| {
         let closed = closed.lock().unwrap().take();
         async move {
             let mut sink = tokio::io::sink();
@@ -167,8 +170,15 @@ async fn a_dropped_call_closes_its_connection() {
     .await;
     let client = client();
     let server = at(address);
-    let dropped = tokio::time::timeout(SHORT, client.refresh(&server, PATIENCE)).await;
-    assert!(dropped.is_err(), "it was still waiting");
+    let connected = async {
+        while connections.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        answer = client.refresh(&server, PATIENCE) => panic!("it did not wait: {answer:?}"),
+        () = connected => {}
+    }
     tokio::time::timeout(PATIENCE, was_closed)
         .await
         .expect("the server sees the end")

@@ -8,7 +8,7 @@ use metawsm::kernel::address_rules::AddressRules;
 use metawsm::ports::doc_source::{DocServer, Reach};
 
 /// More than any answer here needs.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Small, so that tests reach them.
 pub const LIMITS: DocsLimits = DocsLimits {

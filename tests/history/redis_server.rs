@@ -1,19 +1,31 @@
 //! A real Redis of its own for a story, without persistence, gone with the value.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use metawsm::adapters::redis::{RedisSettings, RedisSink};
 use metawsm::kernel::envelope::Envelope;
 use redis::streams::StreamRangeReply;
 use redis::{AsyncCommands, Client, aio::MultiplexedConnection};
 
-use super::stage::eventually;
+use super::stage::{PATIENCE, eventually};
 
 pub struct RedisServer {
     pub port: u16,
     process: Option<Child>,
     folder: tempfile::TempDir,
+}
+
+/// A port that nobody is given for the next minute but who asks for it by number, as Redis does: the end of the
+/// connection that was closed here first waits there.
+fn kept_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let far = TcpStream::connect(address).unwrap();
+    drop(listener.accept().unwrap());
+    drop(far);
+    address.port()
 }
 
 /// One entry of a stream as a reader sees it.
@@ -27,9 +39,8 @@ pub struct Read {
 impl RedisServer {
     /// A free address; nobody answers there yet.
     pub fn reserved() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         Self {
-            port,
+            port: kept_port(),
             process: None,
             folder: tempfile::tempdir().unwrap(),
         }
@@ -42,8 +53,27 @@ impl RedisServer {
     }
 
     pub async fn start(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut process = self.spawned();
+        while self.answer().await.is_none() {
+            assert!(Instant::now() < deadline, "Redis does not answer");
+            // Somebody's connection may have had the port for a moment.
+            if process.try_wait().unwrap().is_some() {
+                process = self.spawned();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.process = Some(process);
+    }
+
+    async fn answer(&self) -> Option<String> {
+        let mut connection = self.client().get_multiplexed_async_connection().await.ok()?;
+        redis::cmd("PING").query_async::<String>(&mut connection).await.ok()
+    }
+
+    fn spawned(&self) -> Child {
         let port = self.port.to_string();
-        let process = Command::new("redis-server")
+        Command::new("redis-server")
             .args([
                 "--port",
                 &port,
@@ -58,13 +88,7 @@ impl RedisServer {
             .arg(self.folder.path())
             .stdout(Stdio::null())
             .spawn()
-            .expect("redis-server is installed");
-        self.process = Some(process);
-        eventually("Redis answers", || async {
-            let mut connection = self.client().get_multiplexed_async_connection().await.ok()?;
-            redis::cmd("PING").query_async::<String>(&mut connection).await.ok()
-        })
-        .await;
+            .expect("redis-server is installed")
     }
 
     pub fn stop(&mut self) {

@@ -151,9 +151,12 @@ pub async fn record_objects(history: &History, prefix: &str, count: usize) {
     }
 }
 
+/// Far more than any of the waits needs on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(240);
+
 /// Asks again and again until the answer is there.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     let mut pace = tokio::time::interval(Duration::from_millis(10));
     loop {
         if let Some(answer) = ask().await {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use metawsm::ports::secrets::Credential;
 
-use crate::stage::{Order, Stage};
+use crate::stage::{Order, PATIENCE, Stage};
 
 const SSHD: &str = "/usr/sbin/sshd";
 
@@ -27,11 +27,32 @@ impl Sshd {
             assert!(made.unwrap().success());
         }
         std::fs::copy(stage.at("client.pub"), stage.at("authorized")).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        // It separates itself from its user in a folder that packages make when the service starts.
+        let _ = std::fs::create_dir_all("/run/sshd");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let port = std::net::TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port();
+            let mut sshd = Self {
+                child: Self::listening(stage, port),
+                port,
+            };
+            // Somebody else may have had the port before it did: then it ended, and another one is tried.
+            while sshd.child.try_wait().unwrap().is_none() {
+                if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                    return sshd;
+                }
+                assert!(Instant::now() < deadline, "sshd does not come up");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            assert!(Instant::now() < deadline, "sshd ends again and again");
+        }
+    }
+
+    fn listening(stage: &Stage, port: u16) -> Child {
         let settings = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nAuthorizedKeysFile {authorized}\nPidFile none\n\
              StrictModes no\nPasswordAuthentication no\nUsePAM no\nPermitRootLogin prohibit-password\n",
@@ -39,20 +60,12 @@ impl Sshd {
             authorized = stage.at("authorized").display(),
         );
         stage.write("sshd_config", settings);
-        // It separates itself from its user in a folder that packages make when the service starts.
-        let _ = std::fs::create_dir_all("/run/sshd");
-        let child = Command::new(SSHD)
+        Command::new(SSHD)
             .args(["-D", "-e", "-f"])
             .arg(stage.at("sshd_config"))
             .stderr(Stdio::null())
             .spawn()
-            .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "sshd does not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { child, port }
+            .unwrap()
     }
 }
 

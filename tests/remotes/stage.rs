@@ -10,7 +10,7 @@ use metawsm::ports::secrets::{Credential, StepSecrets};
 use serde_json::{Value, json};
 
 /// Far more than any of the waits needs on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 pub struct Stage {
     scratch: tempfile::TempDir,
