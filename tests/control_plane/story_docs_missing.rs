@@ -6,6 +6,7 @@ use crate::harness::files::files_below;
 use crate::harness::history::audit_of;
 use crate::harness::kstatus::Verdict;
 use crate::harness::manifests::run;
+use crate::harness::polling::eventually;
 use crate::harness::stage::{Stage, condition};
 
 #[tokio::test]
@@ -53,13 +54,12 @@ async fn a_run_without_documents_stalls_and_goes_on_once_they_are_there_and_work
     }
     let failed = stage.streams().first("run.docs.seed_failed").await;
     assert_eq!(failed.event.data["reason"], "TicketDocsNotFound");
-    let notes = stage.cluster.events_about("relay").await;
-    assert!(
-        notes
-            .iter()
-            .any(|(kind, reason, _)| kind == "Warning" && reason == "TicketDocsNotFound"),
-        "{notes:?}"
-    );
+    eventually("a Kubernetes Event warns of it", async || {
+        let notes = stage.cluster.events_about("relay").await;
+        let warns = |(kind, reason, _): &(String, String, String)| kind == "Warning" && reason == "TicketDocsNotFound";
+        notes.iter().any(warns).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -84,7 +84,10 @@ async fn a_run_of_the_same_name_is_never_shown_the_workspace_of_the_one_before()
     }
     let page = format!("/docs/{}/relay/A-1/", stage.namespace());
     let shown = |controller: &Controller| controller.get_as(&page, token.trim());
-    assert_eq!(shown(&controller).map(|(status, _)| status), Some(200));
+    eventually("its reader's rights are heeded, and the page is shown", async || {
+        shown(&controller).filter(|(status, _)| *status == 200)
+    })
+    .await;
 
     controller.kill9();
     force_off(&stage).await;
@@ -97,6 +100,8 @@ async fn a_run_of_the_same_name_is_never_shown_the_workspace_of_the_one_before()
     stage.until_gone("DocEndpoint", ENDPOINT).await;
     assert_eq!(shown(&controller).map(|(status, _)| status), Some(404));
     no_server_is_left(&controller).await;
-    let authority = stage.topology("a-1").await["status"]["authority"]["kind"].clone();
-    assert_ne!(authority, "Workspace");
+    let free = |t: &Value| t["status"]["authority"]["kind"] != "Workspace";
+    stage
+        .until("TicketTopology", "a-1", "the workspace rules no more", free)
+        .await;
 }

@@ -1,7 +1,7 @@
 //! Which copy of a ticket's documents is the truth, as runs come and go and servers answer, age and fall silent.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,8 @@ use crate::validator;
 const LOOPBACK: (&str, &str) = ("METAWSM_DOCS_ALLOW_CIDR", "127.0.0.1/32");
 
 fn of_docs(name: &str, server: &DocsServer, home: &str) -> Value {
-    let rest = json!({"webURL": "https://docs.example.com/", "staleAfter": "5m"});
+    // Longer than a whole story takes on a busy machine, and less than the age of an index that is to be stale.
+    let rest = json!({"webURL": "https://docs.example.com/", "staleAfter": "50m"});
     endpoint(name, &server.url(), ("docs", home), rest)
 }
 
@@ -89,7 +90,7 @@ async fn the_authority_goes_to_the_workspace_when_a_run_starts_and_back_when_it_
     stage.create(&of_docs("docs", &server, &docs.url())).await;
     let between = stage
         .until("TicketTopology", "a-1", "the repository's copy rules", |t| {
-            authority(t) == ("Repo", "docs")
+            authority(t) == ("Repo", "docs") && fresh(t) == "True"
         })
         .await;
     assert_eq!(between["status"]["record"]["status"], "active");
@@ -100,9 +101,9 @@ async fn the_authority_goes_to_the_workspace_when_a_run_starts_and_back_when_it_
     assert_eq!(fresh(&between), "True");
 
     stage.ready_run("relay", &["A-1"], &[("docs", &docs)]).await;
-    let ours = |t: &Value| authority(t) == ("Workspace", "relay--a-1");
+    let ours = |t: &Value| authority(t) == ("Workspace", "relay--a-1") && fresh(t) == "True";
     let during = stage
-        .until("TicketTopology", "a-1", "the workspace's copy rules", ours)
+        .until("TicketTopology", "a-1", "the workspace's copy rules, fresh", ours)
         .await;
     assert_eq!(
         during["status"]["authority"]["webURL"],
@@ -150,6 +151,8 @@ async fn a_stale_index_becomes_fresh_on_request_and_two_hundred_requests_are_few
     let server = DocsServer::of(&[("A-1", "active")]).await;
     server.age(Duration::from_secs(3600));
     let controller = stage.controller("a").with(LOOPBACK.0, LOOPBACK.1);
+    // What is compared are moments, which are cut to whole milliseconds.
+    let apart = Duration::from_millis(2_999);
     let _controller = controller.with("METAWSM_DOCS_REFRESH_INTERVAL", "3s").lead().await;
     stage.create(&topology("a-1", "A-1", ("docs", &docs.url()))).await;
     stage.create(&of_docs("docs", &server, &docs.url())).await;
@@ -172,6 +175,7 @@ async fn a_stale_index_becomes_fresh_on_request_and_two_hundred_requests_are_few
         .await;
     assert_eq!(server.refreshes(), 1);
 
+    let begun = Instant::now();
     for n in 0..200 {
         let ask = json!({"metadata": {"annotations": {"metawsm.dev/requestedAt": format!("burst-{n}")}}});
         stage.patch("DocEndpoint", "docs", ask).await;
@@ -180,8 +184,14 @@ async fn a_stale_index_becomes_fresh_on_request_and_two_hundred_requests_are_few
     stage
         .until("DocEndpoint", "docs", "the last of the burst is answered", last)
         .await;
-    let made = server.refreshes();
-    assert!((2..=20).contains(&made), "{made} refreshes for 200 requests");
+    // One before, one at once, and one more for each interval that the burst took: two hundred requests take as long as
+    // the machine lets them.
+    let most = 2 + begun.elapsed().as_millis() / apart.as_millis();
+    let made = server.refreshes() as u128;
+    assert!(
+        (2..=most).contains(&made),
+        "{made} refreshes for 200 requests; {most} have room"
+    );
     stage.streams().first("docs.index.refreshed").await;
 }
 
@@ -238,6 +248,8 @@ async fn quiet_servers_cost_no_writes() {
     stage
         .until("TicketTopology", "a-1", "it is fresh", |t| fresh(t) == "True")
         .await;
+    let heard = |e: &Value| condition(e, "Reachable")["status"] == "True";
+    stage.until("DocEndpoint", "docs", "it says so itself", heard).await;
     let asked = server.questions();
     eventually("a few rounds pass", async || {
         (server.questions() > asked + 2).then_some(())

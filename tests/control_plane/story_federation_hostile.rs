@@ -126,7 +126,10 @@ async fn hostile_servers_are_told_by_their_conditions_and_disturb_nobody() {
         (good.questions() > asked + 3).then_some(())
     })
     .await;
-    let listed = metawsm(&controller.database(), &["docs", "list", "-o", "json"]).await;
-    assert!(listed.contains("D-1") && listed.contains("C-1"), "{listed}");
+    let listed = eventually("the global view has what is good of their lists", async || {
+        let listed = metawsm(&controller.database(), &["docs", "list", "-o", "json"]).await;
+        (listed.contains("D-1") && listed.contains("C-1")).then_some(listed)
+    })
+    .await;
     assert!(!listed.contains("<script"), "{listed}");
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Row as _, SqliteConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::harness::docs_server::DocsServer;
 use crate::harness::history::column;
@@ -71,9 +71,12 @@ async fn answer(mut stream: TcpStream, manner: Manner) {
     }
 }
 
-async fn dead() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+/// Where nobody listens, nor will anybody for as long as the socket is held: a port that is given back may be another
+/// server's a moment later.
+fn dead() -> (String, TcpSocket) {
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    (format!("http://{}", held.local_addr().unwrap()), held)
 }
 
 /// Which state of its database this connection sees: another one after each commit of anybody else.
@@ -171,9 +174,10 @@ async fn served(stage: &Stage) -> Vec<DocsServer> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_servers_are_seen_beside_bad_ones_and_rounds_without_changes_write_nothing() {
     let stage = Stage::new().await;
-    for n in 0..BAD {
+    let ports: Vec<_> = (0..BAD).map(|_| dead()).collect();
+    for (n, (dead, _held)) in ports.iter().enumerate() {
         for (name, url) in [
-            ("dead", dead().await),
+            ("dead", dead.clone()),
             ("hangs", bad(Manner::Hangs).await),
             ("trickles", bad(Manner::Trickles).await),
         ] {
@@ -205,6 +209,14 @@ async fn a_hundred_servers_are_seen_beside_bad_ones_and_rounds_without_changes_w
         for name in ["dead", "hangs", "trickles"] {
             let suspended = json!({ "spec": { "suspend": true } });
             stage.patch("DocEndpoint", &format!("{name}-{n}"), suspended).await;
+        }
+    }
+    for n in 0..BAD {
+        for name in ["dead", "hangs", "trickles"] {
+            let rests = |e: &Value| condition(e, "Suspended")["status"] == "True";
+            stage
+                .until("DocEndpoint", &format!("{name}-{n}"), "it is asked no more", rests)
+                .await;
         }
     }
     let mut before = 0;

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::harness::forum::{policy, question};
 use crate::harness::history::column;
 use crate::harness::people::Person;
-use crate::harness::polling::within;
+use crate::harness::polling::{PATIENCE, within};
 use crate::harness::stage::Stage;
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn deadlines_of_one_second_are_all_escalated_once_as_fast_as_statuses_can_
     let given = std::env::var("METAWSM_TEST_THREADS").ok().and_then(|n| n.parse().ok());
     let full = std::env::var_os("METAWSM_TEST_FULL").is_some();
     let many: u64 = given.unwrap_or(if full { 2000 } else { 40 });
-    let patience = Duration::from_secs(60 + many / 4);
+    let patience = PATIENCE + Duration::from_secs(many / 4);
     let stage = Stage::new().await;
     // All are made before the controller is there.
     let admin = Person::admin(&stage.cluster);

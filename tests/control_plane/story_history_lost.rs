@@ -28,6 +28,7 @@ async fn settled(stage: &Stage) -> (Controller, Repository) {
         stage.until("Run", name, "it was looked at once", measured).await;
     }
     stage.until_quiet(&stage.streams()).await;
+    stage.until_told(&controller.database()).await;
     (controller, docs)
 }
 
@@ -71,12 +72,11 @@ async fn a_lost_database_changes_nothing_in_the_cluster_and_the_mirror_comes_bac
     })
     .await;
     assert_eq!(versions(&stage).await, before);
-    let topologies = column(
-        &controller.database(),
-        "SELECT ticket FROM ticket_topologies ORDER BY ticket",
-    )
+    let query = "SELECT ticket FROM ticket_topologies ORDER BY ticket";
+    eventually("the topologies are back", async || {
+        (column(&controller.database(), query).await == ["A-1", "B-1", "C-1"]).then_some(())
+    })
     .await;
-    assert_eq!(topologies, ["A-1", "B-1", "C-1"]);
     let again = stage.streams().all().await;
     assert_eq!(again.len(), told.len(), "what readers had seen is not told again");
     verify(&controller.database()).await;

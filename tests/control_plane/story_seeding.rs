@@ -9,6 +9,7 @@ use crate::harness::files::files_below;
 use crate::harness::history::{audit_of, column, verify};
 use crate::harness::kstatus::Verdict;
 use crate::harness::manifests::run;
+use crate::harness::polling::PATIENCE;
 use crate::harness::repositories::{Repository, git};
 use crate::harness::stage::{Stage, condition};
 
@@ -42,9 +43,10 @@ async fn seeded(stage: &Stage, docs: &Repository, api: &Repository) -> (Controll
     std::fs::write(&file, manifest.to_string()).unwrap();
     let (applied, said) = stage.cluster.kubectl(&["apply", "-f", &file.to_string_lossy()]).await;
     assert!(applied, "{said}");
+    let patience = format!("--timeout={}s", PATIENCE.as_secs());
     let (waited, said) = stage
         .cluster
-        .kubectl(&["wait", "--for=condition=Ready", "run/relay", "--timeout=60s"])
+        .kubectl(&["wait", "--for=condition=Ready", "run/relay", &patience])
         .await;
     assert!(waited, "{said}");
     let run = stage.until_run_is("relay", Verdict::Current).await;

@@ -14,7 +14,9 @@ async fn a_second_run_with_another_home_is_refused_with_both_names_and_touches_n
     let (one, other) = (stage.home_of("one", &["A-1"]), stage.home_of("other", &["A-1"]));
     let controller = stage.controller("a").lead().await;
     stage.ready_run("first", &["A-1"], &[("docs", &one)]).await;
-    let before = stage.topology("a-1").await;
+    // The Run makes it, and its own controller puts the finalizer on.
+    let held = |t: &Value| t["metadata"]["finalizers"].is_array();
+    let before = stage.until("TicketTopology", "a-1", "it is held", held).await;
 
     stage
         .create(&run("second", &["A-1", "B-1"], &[("wiki", &other)], json!({})))

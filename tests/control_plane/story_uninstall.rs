@@ -228,7 +228,7 @@ async fn living_objects_are_let_go_and_stay_and_the_next_controller_goes_on_with
     let stage = Stage::new().await;
     let (at, namespace) = (variable("KUBECONFIG"), stage.namespace());
     let settings = stage.controller("a").with("METAWSM_INSPECT_INTERVAL", "1s");
-    let mut controller = settings.with("METAWSM_LEASE_DURATION", "3s").lead().await;
+    let mut controller = settings.with("METAWSM_LEASE_DURATION", "15s").lead().await;
     furnish(&stage, &controller).await;
     let before = finalizers(&stage).await;
     controller.kill9();

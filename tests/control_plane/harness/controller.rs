@@ -14,6 +14,9 @@ use super::account::Release;
 use super::leftovers;
 use super::polling::{PATIENCE, eventually, within};
 
+/// How long an answer may be awaited: one that is asked for once must not be missed because the machine is busy.
+const ANSWER: Duration = Duration::from_secs(60);
+
 /// How a controller is started. Every field may be changed before [`Settings::start`].
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -201,7 +204,7 @@ impl Controller {
     fn ask(&self, path: &str, headers: &str) -> Option<(u16, String)> {
         let address = fs::read_to_string(self.settings.data.join("http.addr")).ok()?;
         let mut stream = TcpStream::connect(address.trim()).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+        stream.set_read_timeout(Some(ANSWER)).unwrap();
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nHost: test\r\n{headers}Connection: close\r\n\r\n"

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -18,18 +19,31 @@ fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, (bool, Strin
         if path.file_name().is_some_and(|n| n == ".git") {
             continue;
         }
-        let meta = fs::symlink_metadata(&path).unwrap();
+        // Where somebody still works, files are written beside their place and renamed.
+        let Some(meta) = there(fs::symlink_metadata(&path)) else {
+            continue;
+        };
         if meta.is_dir() {
             collect(root, &path, found);
             continue;
         }
         let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
         let content = if meta.is_symlink() {
-            format!("-> {}", fs::read_link(&path).unwrap().display())
+            there(fs::read_link(&path)).map(|to| format!("-> {}", to.display()))
         } else {
-            String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned()
+            there(fs::read(&path)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         };
-        found.insert(name, (meta.permissions().mode() & 0o111 != 0, content));
+        if let Some(content) = content {
+            found.insert(name, (meta.permissions().mode() & 0o111 != 0, content));
+        }
+    }
+}
+
+/// `None` for what went since it was listed.
+fn there<T>(read: io::Result<T>) -> Option<T> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        read => Some(read.unwrap()),
     }
 }
 

@@ -43,7 +43,10 @@ pub async fn events_of(database: &Path, thread: &str) -> Vec<String> {
 pub async fn told(database: &Path, thread: &str, event_type: &str) -> Vec<Value> {
     let rows = column(
         database,
-        &format!("{} AND event_type = '{event_type}'", where_thread("data", thread)),
+        &format!(
+            "{} AND event_type = '{event_type}' ORDER BY sequence",
+            where_thread("data", thread)
+        ),
     )
     .await;
     rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect()

@@ -35,18 +35,28 @@ impl RealDocsServer {
     pub async fn start(&mut self) {
         let folder = tempfile::tempdir().unwrap();
         let told = folder.path().join("address");
+        self.process = Some(self.spawned(&told));
+        let look = async || {
+            // Somebody's connection may have had the port for a moment.
+            if self.process.as_mut()?.try_wait().unwrap().is_some() {
+                self.process = Some(self.spawned(&told));
+            }
+            fs::read_to_string(&told).ok()?.trim().parse().ok()
+        };
+        self.address = eventually("the docs server listens", look).await;
+    }
+
+    fn spawned(&self, told: &Path) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_metawsm"));
         command
             .arg("docs-server")
             .args(["--addr", &self.address.to_string(), "--root"])
             .arg(&self.root)
             .arg("--port-file")
-            .arg(&told)
+            .arg(told)
             .stdin(Stdio::null())
             .stderr(Stdio::null());
-        self.process = Some(command.spawn().expect("the binary can be started"));
-        let look = async || fs::read_to_string(&told).ok()?.trim().parse().ok();
-        self.address = eventually("the docs server listens", look).await;
+        command.spawn().expect("the binary can be started")
     }
 
     /// SIGKILL.

@@ -1,6 +1,6 @@
 //! The streams of one controller as their readers see them, and a Redis of one's own for stories that break it.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use metawsm::adapters::redis::streams::StreamNames;
@@ -75,6 +75,17 @@ impl Streams {
     }
 }
 
+/// A port that nobody is given for the next minute but who asks for it by number, as Redis does: the end of the
+/// connection that was closed here first waits there.
+fn kept_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let far = TcpStream::connect(address).unwrap();
+    drop(listener.accept().unwrap());
+    drop(far);
+    address.port()
+}
+
 /// A Redis of one's own on a fixed port, without persistence.
 pub struct Server {
     port: u16,
@@ -84,10 +95,9 @@ pub struct Server {
 
 impl Server {
     pub async fn started() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
         let mut server = Self {
-            port,
+            port: kept_port(),
             process: None,
             folder,
         };
@@ -96,6 +106,23 @@ impl Server {
     }
 
     pub async fn start(&mut self) {
+        self.process = Some(self.spawned());
+        eventually("Redis answers", async || {
+            // Somebody's connection may have had the port for a moment.
+            if self.process.as_mut()?.try_wait().unwrap().is_some() {
+                self.process = Some(self.spawned());
+            }
+            let mut connection = Client::open(self.url())
+                .unwrap()
+                .get_multiplexed_async_connection()
+                .await
+                .ok()?;
+            redis::cmd("PING").query_async::<String>(&mut connection).await.ok()
+        })
+        .await;
+    }
+
+    fn spawned(&self) -> Child {
         let port = self.port.to_string();
         let process = Command::new("redis-server")
             .args([
@@ -112,16 +139,7 @@ impl Server {
             .arg(self.folder.path())
             .stdout(Stdio::null())
             .spawn();
-        self.process = Some(process.expect("redis-server is installed"));
-        eventually("Redis answers", async || {
-            let mut connection = Client::open(self.url())
-                .unwrap()
-                .get_multiplexed_async_connection()
-                .await
-                .ok()?;
-            redis::cmd("PING").query_async::<String>(&mut connection).await.ok()
-        })
-        .await;
+        process.expect("redis-server is installed")
     }
 
     /// Runs one command on it; it must succeed.

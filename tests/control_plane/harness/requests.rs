@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// From which place on the log is read.
 pub struct Requests {
     path: String,
     from: u64,
+    since: Timestamp,
     namespace: String,
 }
 
@@ -18,10 +20,16 @@ impl Requests {
         let path = std::env::var("METAWSM_TEST_AUDIT_LOG").ok().filter(|p| !p.is_empty())?;
         let from = std::fs::metadata(&path).expect("the audit log is there").len();
         let namespace = namespace.to_owned();
-        Some(Self { path, from, namespace })
+        let since = Timestamp::now();
+        Some(Self {
+            path,
+            from,
+            since,
+            namespace,
+        })
     }
 
-    /// Every request on our group in the namespace that was answered since: `verb resource/name subresource code`.
+    /// Every request on our group in the namespace that came since and was answered: `verb resource/name subresource code`.
     pub fn on_our_group(&self) -> Vec<String> {
         let mut file = File::open(&self.path).unwrap();
         file.seek(SeekFrom::Start(self.from)).unwrap();
@@ -30,9 +38,13 @@ impl Requests {
         // The last line may be half written.
         let answered = ours.filter_map(|l| serde_json::from_str::<Value>(&l).ok()).filter(|e| {
             let about = &e["objectRef"];
+            // A line is written after the answer: that of an earlier request may come now.
+            let came = e["requestReceivedTimestamp"].as_str();
+            let came = came.and_then(|at| at.parse::<Timestamp>().ok());
             e["stage"] == "ResponseComplete"
                 && about["apiGroup"] == "metawsm.dev"
                 && about["namespace"] == *self.namespace
+                && came.is_none_or(|at| at >= self.since)
         });
         let word = |v: &Value| v.as_str().unwrap_or_default().to_owned();
         let told = answered.map(|e| {

@@ -1,6 +1,6 @@
 //! Everything one story needs: a namespace, a folder, repositories, controllers. Gone with the value.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::CustomResourceExt as _;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, variable};
 use super::controller::Settings;
+use super::history::column;
 use super::kstatus::{self, Verdict};
 use super::manifests::run;
 use super::polling::{PATIENCE, eventually, first};
@@ -226,6 +227,30 @@ impl Stage {
             let same = before == now;
             before = now;
             (heard && same).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until all that the journals of the namespace's objects say by now is recorded and sent: a status is written
+    /// first, its history at once after it, and readers of Redis hear of it later still.
+    pub async fn until_told(&self, database: &Path) {
+        for api in [self.runs(), self.topologies(), self.endpoints(), self.threads()] {
+            for object in all(&api).await {
+                let journal = object["status"]["journal"].as_array();
+                let Some(last) = journal.and_then(|j| j.last()?["seq"].as_i64()) else {
+                    continue;
+                };
+                let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+                let query = format!("SELECT uid FROM audit_log WHERE uid = '{uid}' AND seq = {last}");
+                eventually("the history has what a journal says", async || {
+                    (!column(database, &query).await.is_empty()).then_some(())
+                })
+                .await;
+            }
+        }
+        let waiting = "SELECT CAST(count(*) AS TEXT) FROM outbox";
+        eventually("all was sent", async || {
+            (column(database, waiting).await == ["0"]).then_some(())
         })
         .await;
     }
