@@ -14,6 +14,7 @@ pub mod manifests;
 pub mod people;
 pub mod plane;
 pub mod polling;
+pub mod ports;
 pub mod real_docs_server;
 pub mod redis;
 pub mod repositories;

@@ -1,11 +1,11 @@
 //! The built-in docs server as a process of its own, beside a repository: started, killed, started again at its address.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::polling::eventually;
+use super::ports;
 
 /// The server; killed when dropped.
 pub struct RealDocsServer {
@@ -22,7 +22,16 @@ impl RealDocsServer {
             root: checkout.join("ttmp"),
             process: None,
         };
-        server.start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("address");
+        eventually("a docs server listens", async || {
+            if server.has_ended() {
+                server.address.set_port(ports::free());
+                server.launch(&told);
+            }
+            told.exists().then_some(())
+        })
+        .await;
         server
     }
 
@@ -35,18 +44,20 @@ impl RealDocsServer {
     pub async fn start(&mut self) {
         let folder = tempfile::tempdir().unwrap();
         let told = folder.path().join("address");
-        self.process = Some(self.spawned(&told));
-        let look = async || {
-            // Somebody's connection may have had the port for a moment.
-            if self.process.as_mut()?.try_wait().unwrap().is_some() {
-                self.process = Some(self.spawned(&told));
+        eventually("the docs server listens again", async || {
+            if self.has_ended() {
+                self.launch(&told);
             }
-            fs::read_to_string(&told).ok()?.trim().parse().ok()
-        };
-        self.address = eventually("the docs server listens", look).await;
+            told.exists().then_some(())
+        })
+        .await;
     }
 
-    fn spawned(&self, told: &Path) -> Child {
+    fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(|p| p.try_wait().unwrap().is_some())
+    }
+
+    fn launch(&mut self, told: &Path) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_metawsm"));
         command
             .arg("docs-server")
@@ -56,7 +67,7 @@ impl RealDocsServer {
             .arg(told)
             .stdin(Stdio::null())
             .stderr(Stdio::null());
-        command.spawn().expect("the binary can be started")
+        self.process = Some(command.spawn().expect("the binary can be started"));
     }
 
     /// SIGKILL.

@@ -1,14 +1,23 @@
 //! The streams of one controller as their readers see them, and a Redis of one's own for stories that break it.
 
-use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use metawsm::adapters::redis::streams::StreamNames;
 use metawsm::kernel::envelope::Envelope;
+use redis::aio::MultiplexedConnection;
 use redis::streams::StreamRangeReply;
-use redis::{AsyncCommands as _, Client};
+use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, RedisResult};
 
-use super::polling::eventually;
+use super::polling::{PATIENCE, eventually};
+use super::ports;
+
+/// A connection for a machine that may be busier than the client's own deadlines allow for, which are half a second.
+async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
+    let patient = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    client.get_multiplexed_async_connection_with_config(&patient).await
+}
 
 /// The streams behind one prefix.
 pub struct Streams {
@@ -35,11 +44,7 @@ impl Streams {
     }
 
     async fn read(&self, stream: &str) -> Vec<(String, Envelope)> {
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection()
-            .await
-            .expect("Redis answers");
+        let mut connection = connect(&self.client).await.expect("Redis answers");
         let reply: StreamRangeReply = connection.xrange_all(stream).await.unwrap();
         let envelope = |payload: String| serde_json::from_str(&payload).expect("the payload is an envelope");
         reply
@@ -66,24 +71,9 @@ impl Streams {
 
     /// Forgets everything that this Redis holds.
     pub async fn flush(&self) {
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection()
-            .await
-            .expect("Redis answers");
+        let mut connection = connect(&self.client).await.expect("Redis answers");
         redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await.unwrap();
     }
-}
-
-/// A port that nobody is given for the next minute but who asks for it by number, as Redis does: the end of the
-/// connection that was closed here first waits there.
-fn kept_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let far = TcpStream::connect(address).unwrap();
-    drop(listener.accept().unwrap());
-    drop(far);
-    address.port()
 }
 
 /// A Redis of one's own on a fixed port, without persistence.
@@ -95,34 +85,38 @@ pub struct Server {
 
 impl Server {
     pub async fn started() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let mut server = Self {
-            port: kept_port(),
+            port: 0,
             process: None,
-            folder,
+            folder: tempfile::tempdir().unwrap(),
         };
-        server.start().await;
+        eventually("a Redis of one's own answers", async || {
+            if server.has_ended() {
+                server.port = ports::free();
+                server.launch();
+            }
+            server.answers().await
+        })
+        .await;
         server
     }
 
+    /// Starts it again, on its port.
     pub async fn start(&mut self) {
-        self.process = Some(self.spawned());
         eventually("Redis answers", async || {
-            // Somebody's connection may have had the port for a moment.
-            if self.process.as_mut()?.try_wait().unwrap().is_some() {
-                self.process = Some(self.spawned());
+            if self.has_ended() {
+                self.launch();
             }
-            let mut connection = Client::open(self.url())
-                .unwrap()
-                .get_multiplexed_async_connection()
-                .await
-                .ok()?;
-            redis::cmd("PING").query_async::<String>(&mut connection).await.ok()
+            self.answers().await
         })
         .await;
     }
 
-    fn spawned(&self) -> Child {
+    fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(|p| p.try_wait().unwrap().is_some())
+    }
+
+    fn launch(&mut self) {
         let port = self.port.to_string();
         let process = Command::new("redis-server")
             .args([
@@ -139,7 +133,20 @@ impl Server {
             .arg(self.folder.path())
             .stdout(Stdio::null())
             .spawn();
-        process.expect("redis-server is installed")
+        self.process = Some(process.expect("redis-server is installed"));
+    }
+
+    /// Whether it is this very process that answers on the port, and takes commands.
+    async fn answers(&self) -> Option<()> {
+        let own = format!("process_id:{}", self.process.as_ref()?.id());
+        let mut connection = connect(&Client::open(self.url()).unwrap()).await.ok()?;
+        let mut asked = redis::cmd("INFO");
+        let said: String = asked.arg("server").query_async(&mut connection).await.ok()?;
+        if !said.lines().any(|line| line == own) {
+            return None;
+        }
+        // It says who it is also while it still reads what it saved.
+        redis::cmd("PING").query_async::<()>(&mut connection).await.ok()
     }
 
     /// Runs one command on it; it must succeed.
@@ -149,11 +156,8 @@ impl Server {
 
     /// As [`Self::tell`], with a password.
     pub async fn tell_with(&self, password: &str, line: &[&str]) {
-        let mut connection = Client::open(self.url().replace("://", &format!("://:{password}@")))
-            .unwrap()
-            .get_multiplexed_async_connection()
-            .await
-            .expect("Redis answers");
+        let client = Client::open(self.url().replace("://", &format!("://:{password}@"))).unwrap();
+        let mut connection = connect(&client).await.expect("Redis answers");
         let mut command = redis::cmd(line[0]);
         command.arg(&line[1..]);
         command.query_async::<redis::Value>(&mut connection).await.unwrap();
