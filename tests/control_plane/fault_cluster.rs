@@ -13,6 +13,7 @@ use crate::harness::controller::Controller;
 use crate::harness::history::column;
 use crate::harness::kstatus::{Verdict, verdict};
 use crate::harness::manifests::run;
+use crate::harness::people::until_heeded;
 use crate::harness::plane::Plane;
 use crate::harness::polling::{PATIENCE, eventually, within};
 use crate::harness::repositories::Repository;
@@ -72,6 +73,9 @@ async fn a_controller_with_exactly_its_rights_works_and_tells_when_they_are_take
     let bind = ["patch", "rolebinding", "metawsm", "--type=json", "-p", &subject];
     let (done, said) = stage.cluster.kubectl(&bind).await;
     assert!(done, "{said}");
+    for (kind, role) in [("Role", "metawsm"), ("ClusterRole", "metawsm-reviews")] {
+        until_heeded(&stage.cluster, &user, kind, role).await;
+    }
     road.change(|t| t.user = Some(user));
     let controller = over(&road, &stage).lead().await;
     readiness(&controller, "it has all rights", |code, body| {
@@ -175,7 +179,8 @@ async fn one_object_with_a_broken_encoding_stops_no_other_and_goes_on_when_it_ca
         stage.run("bad").await["status"].is_null(),
         "nothing was decided about it"
     );
-    assert!(controller.log().contains("an object cannot be read"), "it is told");
+    let told = async || controller.log().contains("an object cannot be read").then_some(());
+    within(LONG, "it is told", told).await;
     road.mend();
     stage
         .patch("Run", "bad", json!({"metadata": {"labels": {"touched": "yes"}}}))
@@ -192,7 +197,9 @@ async fn the_api_server_may_restart_and_the_definitions_may_go_and_come_back() {
     let mut stage = plane.stage().await;
     let docs = home(&stage, &["A-1", "B-1", "C-1"]);
     let road = Road::to(plane.kubeconfig().to_str().unwrap(), Script::clean()).await;
-    let mut controller = over(&road, &stage).with("METAWSM_LEASE_DURATION", "60s").lead().await;
+    // It leads on only where the API server is back before two thirds of this are over.
+    let settings = over(&road, &stage).with("METAWSM_LEASE_DURATION", "300s");
+    let mut controller = settings.lead().await;
     ready(&stage, &docs, "one", "A-1").await;
     plane.down().await;
     plane.up().await;

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::harness::cluster::Cluster;
+use crate::harness::people::{Person, until_heeded};
 
 /// Answers for one workspace.
 struct Door {
@@ -139,6 +140,8 @@ impl Story {
             format!("--serviceaccount={}:{account}", self.cluster.namespace),
         );
         self.kubectl(&["create", "rolebinding", account, &role, &who]).await;
+        let name = Person::account(&self.cluster, account);
+        until_heeded(&self.cluster, &name, "Role", account).await;
     }
 
     async fn send(&self, method: &str, below: &str, token: Option<&str>) -> Seen {

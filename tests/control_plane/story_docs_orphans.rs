@@ -7,6 +7,7 @@ use crate::harness::controller::Controller;
 use crate::harness::history::{audit_of, column};
 use crate::harness::leftovers;
 use crate::harness::manifests::run;
+use crate::harness::people::{Person, until_heeded};
 use crate::harness::polling::eventually;
 use crate::harness::repositories::Repository;
 use crate::harness::stage::{Stage, condition};
@@ -82,12 +83,11 @@ async fn a_run_of_the_same_name_is_never_shown_the_workspace_of_the_one_before()
         let (done, said) = stage.cluster.kubectl(&line).await;
         assert!(done, "{said}");
     }
+    let reader = Person::account(&stage.cluster, "reader");
+    until_heeded(&stage.cluster, &reader, "Role", "reader").await;
     let page = format!("/docs/{}/relay/A-1/", stage.namespace());
     let shown = |controller: &Controller| controller.get_as(&page, token.trim());
-    eventually("its reader's rights are heeded, and the page is shown", async || {
-        shown(&controller).filter(|(status, _)| *status == 200)
-    })
-    .await;
+    assert_eq!(shown(&controller).map(|(status, _)| status), Some(200));
 
     controller.kill9();
     force_off(&stage).await;

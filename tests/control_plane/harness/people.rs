@@ -6,6 +6,7 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
+use super::polling::eventually;
 
 /// What the API server said: the object, or the code and the words of a refusal.
 pub type Said = Result<Value, (u16, String)>;
@@ -176,7 +177,7 @@ impl Person {
     }
 }
 
-/// Binds a role to a user of that name in the namespace.
+/// Binds a role to a user of that name in the namespace, and waits until the API server heeds it.
 pub async fn grant(cluster: &Cluster, user: &str, kind: &str, role: &str) {
     let name = format!("{}-{role}", user.replace([':', '@'], "-"));
     let binding = json!({
@@ -185,6 +186,38 @@ pub async fn grant(cluster: &Cluster, user: &str, kind: &str, role: &str) {
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
     });
     make(cluster, "rolebindings", &binding).await;
+    until_heeded(cluster, user, kind, role).await;
+}
+
+/// Rights are judged by what the API server has seen of roles and bindings, a moment after they were written: waits until
+/// every right of the role is among those that it says the user has.
+pub async fn until_heeded(cluster: &Cluster, user: &str, kind: &str, role: &str) {
+    let place = if kind == "Role" {
+        format!("namespaces/{}/roles", cluster.namespace)
+    } else {
+        "clusterroles".to_owned()
+    };
+    let path = format!("/apis/rbac.authorization.k8s.io/v1/{place}/{role}");
+    let read = Request::builder().uri(path).body(vec![]).unwrap();
+    let granted = cluster.client.request::<Value>(read).await;
+    let granted = granted.unwrap_or_else(|e| panic!("{kind} {role} cannot be read: {e}"));
+    let granted = granted["rules"].as_array().cloned().unwrap_or_default();
+    let review = json!({
+        "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": cluster.namespace},
+    });
+    eventually(&format!("{user} has the rights of {role}"), async || {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews")
+            .header("Content-Type", "application/json")
+            .header("Impersonate-User", user);
+        let request = request.body(review.to_string().into_bytes()).unwrap();
+        let said = cluster.client.request::<Value>(request).await;
+        let said = said.unwrap_or_else(|e| panic!("the rights of {user} are not told: {e}"));
+        let rights = said["status"]["resourceRules"].as_array()?;
+        granted.iter().all(|rule| rights.contains(rule)).then_some(())
+    })
+    .await;
 }
 
 async fn make(cluster: &Cluster, resource: &str, object: &Value) {
