@@ -29,7 +29,9 @@ impl Requests {
         })
     }
 
-    /// Every request on our group in the namespace that came since and was answered: `verb resource/name subresource code`.
+    /// Every request on our group in the namespace that came since and was answered: `verb resource/name subresource code`,
+    /// in the order in which they came. A line is written after the answer: not in that order, and that of an earlier
+    /// request may come only now.
     pub fn on_our_group(&self) -> Vec<String> {
         let mut file = File::open(&self.path).unwrap();
         file.seek(SeekFrom::Start(self.from)).unwrap();
@@ -38,16 +40,18 @@ impl Requests {
         // The last line may be half written.
         let answered = ours.filter_map(|l| serde_json::from_str::<Value>(&l).ok()).filter(|e| {
             let about = &e["objectRef"];
-            // A line is written after the answer: that of an earlier request may come now.
-            let came = e["requestReceivedTimestamp"].as_str();
-            let came = came.and_then(|at| at.parse::<Timestamp>().ok());
             e["stage"] == "ResponseComplete"
                 && about["apiGroup"] == "metawsm.dev"
                 && about["namespace"] == *self.namespace
-                && came.is_none_or(|at| at >= self.since)
         });
         let word = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-        let told = answered.map(|e| {
+        let dated = answered.map(|e| {
+            let came: Timestamp = word(&e["requestReceivedTimestamp"]).parse().expect("a time");
+            (came, e)
+        });
+        let mut since: Vec<_> = dated.filter(|(came, _)| *came >= self.since).collect();
+        since.sort_by_key(|(came, _)| *came);
+        let told = since.iter().map(|(_, e)| {
             let about = &e["objectRef"];
             let (verb, resource, name) = (word(&e["verb"]), word(&about["resource"]), word(&about["name"]));
             format!(
