@@ -9,8 +9,13 @@ use crate::harness::stage::Stage;
 use crate::harness::tls::{Door, put};
 use crate::road::{Road, Script};
 
-/// Files are read again within a minute; nothing may be lost meanwhile.
-const LEASE: &str = "75s";
+/// Files are read again within a minute, by each client in its own: nothing may be lost meanwhile, and what is not renewed
+/// for two thirds of this is lost.
+const LEASE: &str = "300s";
+/// Who is to lose it does so in two thirds of this, and must not lose it before.
+const SHORT: &str = "20s";
+/// Who stands by and hears nothing leaves after eight times this.
+const BESIDE: &str = "4s";
 
 #[tokio::test]
 async fn a_token_and_an_authority_in_files_may_be_rotated_under_a_controller_that_goes_on() {
@@ -48,7 +53,7 @@ async fn an_authority_that_stands_in_the_kubeconfig_and_is_rotated_ends_the_cont
     put(&door.token(), "any");
     let settings = over(&road, &stage)
         .with("KUBECONFIG", door.kubeconfig_with_authority())
-        .with("METAWSM_LEASE_DURATION", "4s");
+        .with("METAWSM_LEASE_DURATION", SHORT);
     let mut controller = settings.lead().await;
     ready(&stage, &docs, "one", "A-1").await;
     let said = controller.log().len();
@@ -70,12 +75,12 @@ async fn a_leader_and_one_that_stands_by_leave_when_their_token_was_changed_and_
     road.change(|t| t.tokens = vec!["old"]);
     let settings = over(&road, &stage)
         .with("KUBECONFIG", road.kubeconfig("old"))
-        .with("METAWSM_LEASE_DURATION", "4s");
+        .with("METAWSM_LEASE_DURATION", SHORT);
     road.kubeconfig("old");
     let mut second = stage.controller("b");
     second.more.clone_from(&settings.more);
     let mut leader = settings.lead().await;
-    let mut second = second.start();
+    let mut second = second.with("METAWSM_LEASE_DURATION", BESIDE).start();
     second.until_standing_by().await;
     ready(&stage, &docs, "one", "A-1").await;
     road.change(|t| t.tokens = vec!["new"]);
@@ -84,6 +89,10 @@ async fn a_leader_and_one_that_stands_by_leave_when_their_token_was_changed_and_
     let log = second.log();
     assert!(log.contains("failed to look at the lease"), "{log}");
     road.kubeconfig("new");
+    second
+        .settings
+        .more
+        .push(("METAWSM_LEASE_DURATION".to_owned(), SHORT.into()));
     second.restart_only();
     let leads = async || second.leads().then_some(());
     within(LONG, "the next leads", leads).await;

@@ -11,7 +11,7 @@ use crate::harness::stage::Stage;
 use crate::road::{Road, Script};
 
 /// Long enough that a leader on busy cores renews it in time.
-const LEASE: &str = "10s";
+const LEASE: &str = "20s";
 
 #[tokio::test]
 async fn a_leader_that_stood_still_for_longer_than_its_lease_writes_nothing_and_leaves() {
