@@ -13,7 +13,7 @@ use crate::harness::history::{audit_of, verify};
 use crate::harness::manifests::{endpoint, topology};
 use crate::harness::polling::within;
 use crate::harness::requests::Requests;
-use crate::harness::stage::{Stage, condition};
+use crate::harness::stage::{Stage, condition, is_calm};
 use crate::road::{Road, Script, script};
 use crate::sabotage::place;
 use crate::sabotage_federation::LOOPBACK;
@@ -38,9 +38,10 @@ fn is(object: &Value, kind: &str, status: &str) -> bool {
     condition(object, kind)["status"] == status
 }
 
-/// What they say, without times and addresses.
+/// What they say, without times and addresses, and without what a bad road alone makes them say for a while.
 async fn rest(stage: &Stage, what: &str) -> String {
-    let (topology, endpoint) = (stage.topology("a-1").await, stage.get("DocEndpoint", "docs").await);
+    let calm = async |kind: &str, name: &str| stage.until(kind, name, "no pass over it fails", is_calm).await;
+    let (topology, endpoint) = (calm("TicketTopology", "a-1").await, calm("DocEndpoint", "docs").await);
     let conditions = |o: &Value| -> Vec<String> {
         let list = o["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let mut lines: Vec<_> = list

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::harness::forum::{question, say};
 use super::harness::history::column;
 use super::harness::people::Person;
-use super::harness::stage::Stage;
+use super::harness::stage::{Stage, is_calm};
 
 /// Facts that say when, and how late.
 const PASSING: [&str; 5] = ["since", "stateSince", "deadline", "late", "lateBySeconds"];
@@ -63,7 +63,7 @@ pub async fn digest(stage: &Stage, controller: &str, left: &[&str]) -> Vec<Strin
         }
     }
     for name in left {
-        let thread = stage.get("ForumThread", name).await;
+        let thread = stage.until("ForumThread", name, "no pass over it fails", is_calm).await;
         let conditions = thread["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let words = |c: &Value| format!("{name} {} {} {}", c["type"], c["status"], c["reason"]);
         lines.extend(conditions.iter().map(words));

@@ -266,6 +266,12 @@ async fn all(api: &Api<DynamicObject>) -> Vec<Value> {
     list.items.iter().map(|o| json!(o)).collect()
 }
 
+/// Whether no condition tells of passes that failed: that is said from the third in a row on, until one goes well.
+pub fn is_calm(object: &Value) -> bool {
+    let mut all = object["status"]["conditions"].as_array().into_iter().flatten();
+    all.all(|c| c["reason"] != "Retrying")
+}
+
 /// The condition of an object, `Null` where it has none of that type.
 pub fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
     let list = object["status"]["conditions"].as_array();
