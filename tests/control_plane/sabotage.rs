@@ -49,9 +49,13 @@ impl Rest {
                 o["status"]["authority"] != Value::Null
             })
             .await;
-        let rules = |t: &Value| t["status"]["authority"]["endpoint"] == "docs";
+        // Each endpoint is asked at its own time.
+        let rules = |t: &Value| {
+            let (authority, beside) = (&t["status"]["authority"], &t["status"]["alternates"][0]);
+            authority["endpoint"] == "docs" && beside["endpoint"] == "other"
+        };
         stage
-            .until("TicketTopology", "a-1", "the home's copy rules", rules)
+            .until("TicketTopology", "a-1", "the home's copy rules beside another", rules)
             .await;
         let asked = json!({"assignee": {"type": "Human", "name": "ada"}});
         stage.create(&question("asks", asked)).await;

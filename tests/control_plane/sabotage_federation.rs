@@ -15,8 +15,8 @@ use super::validator::Invariant as I;
 
 /// Lets the controller ask servers of this machine.
 pub const LOOPBACK: (&str, &str) = ("METAWSM_DOCS_ALLOW_CIDR", "127.0.0.1/32");
-/// How long an endpoint may take to be kept: a product with a bug may never keep it.
-const KEPT_WITHIN: Duration = Duration::from_secs(5);
+/// How long an endpoint may take to be kept on busy cores: a product with a bug may never keep it.
+const KEPT_WITHIN: Duration = Duration::from_secs(60);
 
 /// Copies of `A-1`: the home's, one of another repository of the same name, and one whose endpoint goes once it is known.
 pub async fn copies_of_a_ticket(stage: &Stage, home: &str, database: &Path) -> [DocsServer; 3] {
