@@ -78,7 +78,8 @@ impl Endpoints {
             "apiVersion": "metawsm.dev/v1alpha1", "kind": "DocEndpoint", "metadata": { "name": name },
             "spec": {
                 "kind": "Repo", "url": server.url(), "repo": "home", "repoURL": self.home, "interval": "1s",
-                "timeout": "1s",
+                // None of these servers hangs; who answers late on busy cores answers.
+                "timeout": "30s",
             },
         });
         stage.create(&manifest).await;
