@@ -201,11 +201,12 @@ async fn wrong_credentials_at_start_stop_nobody_are_not_shown_and_events_arrive_
     let mut story = Story::begin_at(redis, url).await;
     story.one_more().await;
     story.something_waits().await;
-    let log = story.controller.log();
-    assert!(
-        log.contains("WRONGPASS") || log.contains("AuthenticationFailed"),
-        "{log}"
-    );
+    // Something waits from when it is recorded on, also before anybody tried to send it.
+    let log = within(PATIENCE, "the log says why", async || {
+        let log = story.controller.log();
+        (log.contains("WRONGPASS") || log.contains("AuthenticationFailed")).then_some(log)
+    })
+    .await;
     assert!(!log.contains("swordfish"), "the password is not shown");
     let right = ["CONFIG", "SET", "requirepass", "swordfish"];
     story.redis.tell_with("hunter2", &right).await;

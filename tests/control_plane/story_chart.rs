@@ -185,7 +185,7 @@ async fn a_release_is_taken_over_upgraded_rolled_back_left_and_installed_again_a
     world.helm(&["rollback", "metawsm", "2"]);
     assert_eq!(world.standing().await, standing, "rolled back");
     assert!(world.knows_warnings().await);
-    assert!(controller.leads(), "it works on: {:?}", controller.get("/readyz"));
+    controller.until_leading().await;
 
     controller.terminate().await;
     world.helm(&["uninstall", "metawsm"]);
