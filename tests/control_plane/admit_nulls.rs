@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::admission::{Base, manifest, try_create};
 use crate::harness::cluster::Cluster;
 use crate::harness::manifests::merge;
+use crate::harness::polling::eventually;
 use crate::schemas::{parts, schema};
 
 /// The base with one field of its spec set to what JSON merge patch cannot say.
@@ -131,8 +132,13 @@ async fn kubectl_refuses_a_misspelt_field_and_explains_the_right_one() {
     std::fs::write(&file, with(Base::Run, "/spec/docHome", json!("api")).to_string()).unwrap();
     let (taken, said) = cluster.kubectl(&["create", "-f", &file.to_string_lossy()]).await;
     assert!(!taken && said.contains(r#"unknown field "spec.docHome""#), "{said}");
-    let (known, said) = cluster.kubectl(&["explain", "run.spec", "--recursive"]).await;
-    assert!(known && said.contains("docHomeRepo"), "{said}");
+    // What a definition says is published a moment after it is served.
+    let explained = async || {
+        let (known, said) = cluster.kubectl(&["explain", "run.spec", "--recursive"]).await;
+        known.then_some(said)
+    };
+    let said = eventually("a Run's spec is explained", explained).await;
+    assert!(said.contains("docHomeRepo"), "{said}");
 }
 
 #[test]

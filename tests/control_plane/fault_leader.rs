@@ -45,7 +45,7 @@ async fn a_leader_that_stood_still_for_longer_than_its_lease_writes_nothing_and_
     let second = settings("b").start();
     leads(&second).await;
     streams.until("two is active", active(2)).await;
-    stage.until_quiet(&streams).await;
+    stage.until_quiet(&second.database()).await;
     let told = streams.all().await;
     let written = road.change(|t| t.writes());
     assert!(!written.is_empty(), "the road counts");

@@ -27,8 +27,7 @@ async fn settled(stage: &Stage) -> (Controller, Repository) {
         let measured = |r: &Value| !r["status"]["workspaces"][0]["bytes"].is_null();
         stage.until("Run", name, "it was looked at once", measured).await;
     }
-    stage.until_quiet(&stage.streams()).await;
-    stage.until_told(&controller.database()).await;
+    stage.until_quiet(&controller.database()).await;
     (controller, docs)
 }
 

@@ -59,8 +59,7 @@ async fn outcome(stage: &Stage, controller: &Controller) -> Outcome {
     };
     stage.streams().until("the Run became active", active).await;
     // Serving is no part of being ready: it comes a moment later, and what the endpoints say later still.
-    stage.until_quiet(&stage.streams()).await;
-    stage.until_told(&controller.database()).await;
+    stage.until_quiet(&controller.database()).await;
     let (settled, topology) = (stage.run("relay").await, stage.topology("a-1").await);
     let clones = ["A-1", "B-1"].map(|ticket| controller.workspace("relay", ticket).join("docs"));
     let count = |clone: &Path| git(clone, &["rev-list", "--count", "HEAD"]);

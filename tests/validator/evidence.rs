@@ -25,8 +25,8 @@ use sqlx::{ConnectOptions as _, FromRow, SqliteConnection};
 use super::federated::Federated;
 use super::folded::folded_and_rebuilt;
 
-/// How long Redis may take to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long Redis may take to answer, and a process that begins or ends may hold the database.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the stores of one controller are.
 #[derive(Clone)]
@@ -157,6 +157,7 @@ impl Evidence {
     /// Reads everything.
     pub async fn gather(place: &Place) -> Self {
         let options = SqliteConnectOptions::new().filename(&place.database).read_only(true);
+        let options = options.busy_timeout(PATIENCE);
         let mut database = options.connect().await.expect("the database can be read");
         let events: Vec<Event> = all(
             &mut database,

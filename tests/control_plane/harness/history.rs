@@ -7,6 +7,8 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Row as _};
 
+use super::polling::PATIENCE;
+
 /// What `metawsm audit list -o json` prints about one object, oldest first.
 pub async fn audit_of(database: &Path, kind: &str, name: &str) -> Vec<Value> {
     let line = [
@@ -42,6 +44,8 @@ pub async fn metawsm(database: &Path, line: &[&str]) -> String {
 /// One text column of a query over the views, in its order.
 pub async fn column(database: &Path, query: &str) -> Vec<String> {
     let options = SqliteConnectOptions::new().filename(database).read_only(true);
+    // A controller that begins or ends holds it for a moment.
+    let options = options.busy_timeout(PATIENCE);
     let mut connection = options.connect().await.expect("the database can be read");
     let rows = sqlx::query(sqlx::AssertSqlSafe(query.to_owned()))
         .fetch_all(&mut connection)

@@ -19,6 +19,7 @@ pub mod real_docs_server;
 pub mod redis;
 pub mod repositories;
 pub mod requests;
+pub mod rest;
 pub mod room;
 pub mod slow;
 pub mod stage;

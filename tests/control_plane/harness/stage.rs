@@ -20,6 +20,7 @@ use super::polling::{PATIENCE, eventually, first};
 use super::redis::Streams;
 use super::repositories::Repository;
 use super::requests::Requests;
+use super::rest::Scene;
 
 /// One story's ground.
 pub struct Stage {
@@ -202,33 +203,26 @@ impl Stage {
         self.until_run_is(name, Verdict::Current).await
     }
 
-    /// Waits until the documents of all Runs are served, every endpoint was heard, every topology names a workspace as
-    /// its authority, and nothing more is written or told there: for Runs whose workspaces all have documents.
-    pub async fn until_quiet(&self, streams: &Streams) {
+    /// Waits until [`Scene::is_at_rest`], nothing more is written there, and all is told: for Runs whose workspaces all have
+    /// documents.
+    pub async fn until_quiet(&self, database: &Path) {
         let requests = Requests::from_now(self.namespace());
         let mut before = None;
-        eventually("all was served, heard and told, and nothing more comes", async || {
+        eventually("all was served and heard, and nothing more is written", async || {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            let (runs, endpoints) = (all(&self.runs()).await, all(&self.endpoints()).await);
-            let topologies = all(&self.topologies()).await;
-            let is_true = |o: &Value, kind: &str| condition(o, kind)["status"] == "True";
-            let workspaces = |r: &Value| r["spec"]["tickets"].as_array().map_or(0, Vec::len);
-            let heard = endpoints.len() >= runs.iter().map(workspaces).sum()
-                && runs.iter().all(|r| is_true(r, "DocsServed"))
-                && endpoints.iter().all(|e| is_true(e, "Reachable"))
-                && topologies
-                    .iter()
-                    .all(|t| t["status"]["authority"]["kind"] == "Workspace");
+            let scene = Scene {
+                runs: all(&self.runs()).await,
+                endpoints: all(&self.endpoints()).await,
+                topologies: all(&self.topologies()).await,
+            };
             let writes = requests.as_ref().map_or(0, |r| r.writes().len());
-            let objects = [runs, endpoints, topologies].concat();
-            let version = |o: &Value| o["metadata"]["resourceVersion"].to_string();
-            let versions: Vec<_> = objects.iter().map(version).collect();
-            let now = Some((writes, versions, streams.all().await.len()));
+            let now = Some((writes, scene.versions()));
             let same = before == now;
             before = now;
-            (heard && same).then_some(())
+            (scene.is_at_rest() && same).then_some(())
         })
         .await;
+        self.until_told(database).await;
     }
 
     /// Waits until all that the journals of the namespace's objects say by now is recorded and sent: a status is written
