@@ -10,6 +10,8 @@ mod forum_reading;
 mod forum_stage;
 mod holding;
 mod mirroring;
+#[path = "../control_plane/harness/ports.rs"]
+mod ports;
 mod recording;
 mod recovering;
 mod redis_server;

@@ -1,31 +1,20 @@
 //! A real Redis of its own for a story, without persistence, gone with the value.
 
-use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use metawsm::adapters::redis::{RedisSettings, RedisSink};
 use metawsm::kernel::envelope::Envelope;
 use redis::streams::StreamRangeReply;
-use redis::{AsyncCommands, Client, aio::MultiplexedConnection};
+use redis::{AsyncCommands, AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnection};
 
+use super::ports;
 use super::stage::{PATIENCE, eventually};
 
 pub struct RedisServer {
     pub port: u16,
     process: Option<Child>,
     folder: tempfile::TempDir,
-}
-
-/// A port that nobody is given for the next minute but who asks for it by number, as Redis does: the end of the
-/// connection that was closed here first waits there.
-fn kept_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let far = TcpStream::connect(address).unwrap();
-    drop(listener.accept().unwrap());
-    drop(far);
-    address.port()
 }
 
 /// One entry of a stream as a reader sees it.
@@ -40,7 +29,7 @@ impl RedisServer {
     /// A free address; nobody answers there yet.
     pub fn reserved() -> Self {
         Self {
-            port: kept_port(),
+            port: ports::free(),
             process: None,
             folder: tempfile::tempdir().unwrap(),
         }
@@ -48,32 +37,38 @@ impl RedisServer {
 
     pub async fn started() -> Self {
         let mut server = Self::reserved();
-        server.start().await;
+        server.start_at(ports::free).await;
         server
     }
 
     pub async fn start(&mut self) {
+        let port = self.port;
+        self.start_at(|| port).await;
+    }
+
+    /// Who finds the port taken ends, and is started again.
+    async fn start_at(&mut self, port: impl Fn() -> u16) {
         let deadline = Instant::now() + PATIENCE;
-        let mut process = self.spawned();
-        while self.answer().await.is_none() {
-            assert!(Instant::now() < deadline, "Redis does not answer");
-            // Somebody's connection may have had the port for a moment.
-            if process.try_wait().unwrap().is_some() {
-                process = self.spawned();
+        loop {
+            if self.has_ended() {
+                self.port = port();
+                self.launch();
             }
+            if self.answers().await.is_some() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "Redis does not answer");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        self.process = Some(process);
     }
 
-    async fn answer(&self) -> Option<String> {
-        let mut connection = self.client().get_multiplexed_async_connection().await.ok()?;
-        redis::cmd("PING").query_async::<String>(&mut connection).await.ok()
+    fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(|p| p.try_wait().unwrap().is_some())
     }
 
-    fn spawned(&self) -> Child {
+    fn launch(&mut self) {
         let port = self.port.to_string();
-        Command::new("redis-server")
+        let process = Command::new("redis-server")
             .args([
                 "--port",
                 &port,
@@ -87,8 +82,17 @@ impl RedisServer {
             .arg("--dir")
             .arg(self.folder.path())
             .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed")
+            .spawn();
+        self.process = Some(process.expect("redis-server is installed"));
+    }
+
+    /// Whether it is this very process that answers on the port.
+    async fn answers(&self) -> Option<()> {
+        let own = format!("process_id:{}", self.process.as_ref()?.id());
+        let mut connection = self.connect().await.ok()?;
+        let mut asked = redis::cmd("INFO");
+        let said: String = asked.arg("server").query_async(&mut connection).await.ok()?;
+        said.lines().any(|line| line == own).then_some(())
     }
 
     pub fn stop(&mut self) {
@@ -115,8 +119,17 @@ impl RedisServer {
         Client::open(format!("redis://127.0.0.1:{}/0", self.port)).unwrap()
     }
 
+    /// The client's own deadlines are half a second, and busy cores may take more.
+    async fn connect(&self) -> RedisResult<MultiplexedConnection> {
+        let patient = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let client = self.client();
+        client.get_multiplexed_async_connection_with_config(&patient).await
+    }
+
     pub async fn connection(&self) -> MultiplexedConnection {
-        self.client().get_multiplexed_async_connection().await.unwrap()
+        self.connect().await.unwrap()
     }
 
     pub async fn flush(&self) {

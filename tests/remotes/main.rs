@@ -2,6 +2,8 @@
 
 mod https;
 mod misbehaving;
+#[path = "../control_plane/harness/ports.rs"]
+mod ports;
 mod server;
 mod ssh;
 mod stage;

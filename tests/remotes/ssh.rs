@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use metawsm::ports::secrets::Credential;
 
+use crate::ports;
 use crate::stage::{Order, PATIENCE, Stage};
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -31,11 +32,7 @@ impl Sshd {
         let _ = std::fs::create_dir_all("/run/sshd");
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let port = std::net::TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap()
-                .port();
+            let port = ports::free();
             let mut sshd = Self {
                 child: Self::listening(stage, port),
                 port,
