@@ -57,6 +57,7 @@ async fn a_clock_that_jumps_neither_loses_the_lease_nor_turns_history_around() {
         !controller.has_ended(),
         "the Lease is judged by a clock that does not jump"
     );
+    stage.until_told(&controller.database()).await;
     let rows = audit_of(&controller.database(), "Run", "run-0").await;
     let times: Vec<_> = rows.iter().map(|r| r["at"].as_str().unwrap().to_owned()).collect();
     assert!(times.is_sorted(), "times never decrease: {times:?}");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::cluster::variable;
 use crate::harness::controller::{Controller, Settings};
-use crate::harness::history::{audit_of, column, verify};
+use crate::harness::history::{audit_of, verify};
 use crate::harness::kstatus::Verdict;
 use crate::harness::manifests::run;
 use crate::harness::polling::{PATIENCE, within};
@@ -128,25 +128,8 @@ async fn story(stage: &Stage, controller: &Controller) -> (Outcome, usize) {
     (outcome(stage, controller).await, writes)
 }
 
-/// A status is there before its facts are recorded, and these before they are sent; over a bad road long before.
-async fn until_recorded_and_sent(stage: &Stage, database: &std::path::Path) {
-    for (kind, name) in [("Run", "one"), ("TicketTopology", "a-1"), ("TicketTopology", "b-1")] {
-        within(LONG, &format!("all of {name} is recorded"), async || {
-            let last = stage.get(kind, name).await["status"]["journal"].as_array()?.last()?["seq"].as_i64()?;
-            let rows = audit_of(database, kind, name).await;
-            (rows.last()?["seq"].as_i64()? >= last).then_some(())
-        })
-        .await;
-    }
-    within(LONG, "all that is recorded is sent", async || {
-        let recorded = column(database, "SELECT event_id FROM events").await.len();
-        (stage.streams().all().await.len() >= recorded).then_some(())
-    })
-    .await;
-}
-
 async fn outcome(stage: &Stage, controller: &Controller) -> Outcome {
-    until_recorded_and_sent(stage, &controller.database()).await;
+    stage.until_told(&controller.database()).await;
     let mut audit = BTreeMap::new();
     let objects = [
         "Run/one",

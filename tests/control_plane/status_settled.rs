@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::history::column;
 use crate::harness::kstatus::{Verdict, verdict};
 use crate::harness::manifests::run;
-use crate::harness::polling::{never_within, within};
+use crate::harness::polling::{eventually, never_within, within};
 use crate::harness::requests::Requests;
 use crate::harness::stage::{Stage, condition};
 
@@ -68,8 +68,11 @@ async fn settled_runs_cause_no_write_request_also_across_a_restart() {
     controller.restart().await;
     quiet(length / 2).await;
     assert!(!requests.on_our_group().is_empty(), "the log does show this namespace");
-    let mirrored = column(&controller.database(), "SELECT name FROM runs WHERE phase = 'Active'").await;
-    assert_eq!(mirrored.len() as u64, runs);
+    let active = "SELECT name FROM runs WHERE phase = 'Active'";
+    eventually("all are shown active", async || {
+        (column(&controller.database(), active).await.len() as u64 == runs).then_some(())
+    })
+    .await;
 }
 
 async fn until_all_are_settled(stage: &Stage, runs: u64) {

@@ -42,7 +42,7 @@ async fn a_run_without_documents_stalls_and_goes_on_once_they_are_there_and_work
     let clone = controller.workspace("relay", "A-1").join("docs");
     assert_eq!(files_below(&clone.join(&folder)), files_below(&docs.path.join(&folder)));
 
-    // Redis hears of it after the audit log does.
+    stage.until_told(&controller.database()).await;
     stage.streams().first("run.docs.seeded").await;
     let types: Vec<_> = audit_of(&controller.database(), "Run", "relay")
         .await

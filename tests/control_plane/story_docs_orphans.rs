@@ -53,9 +53,13 @@ async fn the_endpoint_of_a_run_that_was_forced_off_goes_with_it_and_so_does_its_
     force_off(&stage).await;
     stage.until_gone("DocEndpoint", ENDPOINT).await;
     no_server_is_left(&controller).await;
-    let told = audit_of(&controller.database(), "DocEndpoint", ENDPOINT).await;
-    let ends: Vec<_> = told.iter().filter(|t| t["type"] == "Deleted").collect();
-    assert_eq!(ends.len(), 1, "{told:?}");
+    let ends = eventually("its end is recorded", async || {
+        let told = audit_of(&controller.database(), "DocEndpoint", ENDPOINT).await;
+        let ends = told.iter().filter(|t| t["type"] == "Deleted").count();
+        (ends > 0).then_some(ends)
+    })
+    .await;
+    assert_eq!(ends, 1);
     eventually("the global view forgets it", async || {
         column(&controller.database(), listed).await.is_empty().then_some(())
     })

@@ -212,6 +212,7 @@ async fn readers_of_redis_see_it_in_order(stage: &Stage) {
 }
 
 async fn people_see_it(stage: &Stage, controller: &Controller) {
+    stage.until_told(&controller.database()).await;
     let audit = audit_of(&controller.database(), "Run", "relay").await;
     let types: Vec<_> = audit.iter().map(|line| line["type"].as_str().unwrap()).collect();
     assert_eq!(types[..3], ["PhaseChanged", "Accepted", "PhaseChanged"], "{types:?}");

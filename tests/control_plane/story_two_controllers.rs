@@ -14,7 +14,7 @@ use crate::harness::stage::Stage;
 /// Longer than a busy machine stops a process: nobody loses it who works.
 const LEASE: Duration = Duration::from_secs(15);
 /// Long beside what a takeover takes that need not wait for it to run out; looked at every eighth of it.
-const LONG_LEASE: Duration = Duration::from_secs(120);
+const LONG_LEASE: Duration = Duration::from_secs(60);
 
 fn settings(stage: &Stage, name: &str, lease: Duration) -> Settings {
     // As two pods of one deployment have it: one volume for workspaces, a data folder each.

@@ -1,6 +1,10 @@
 //! Waiting for something to come true, by looking again and again until a deadline. The only place that sleeps.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
 
 /// What a whole story may take from one step to the next on two cores that others keep busy too: a deadline costs nothing
 /// but where a test fails.
@@ -47,5 +51,38 @@ pub async fn within<T>(deadline: Duration, what: &str, look: impl AsyncFnMut() -
 pub async fn never_within(length: Duration, what: &str, look: impl AsyncFnMut() -> Option<String>) {
     if let Some(found) = first(length, look).await {
         panic!("must not happen: {what}: {found}");
+    }
+}
+
+/// For how long the machine kept this process from going on, and with it those that are tested: for what has to happen
+/// within a time that is measured from outside. On a runtime with several threads.
+pub struct Standstill {
+    lost: Arc<AtomicU64>,
+    watch: JoinHandle<()>,
+}
+
+impl Standstill {
+    pub fn from_now() -> Self {
+        let lost = Arc::new(AtomicU64::new(0));
+        let counted = lost.clone();
+        let watch = tokio::spawn(async move {
+            loop {
+                let glanced = Instant::now();
+                tokio::time::sleep(GLANCE).await;
+                let late = glanced.elapsed().saturating_sub(2 * GLANCE);
+                counted.fetch_add(u64::try_from(late.as_millis()).unwrap(), Ordering::Relaxed);
+            }
+        });
+        Self { lost, watch }
+    }
+
+    pub fn so_far(&self) -> Duration {
+        Duration::from_millis(self.lost.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for Standstill {
+    fn drop(&mut self) {
+        self.watch.abort();
     }
 }
