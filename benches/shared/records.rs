@@ -34,7 +34,7 @@ pub fn record(number: usize) -> Record {
         actor: Actor::system(),
         cause: Some("Seeded".into()),
     };
-    let mut journal = Journal::new(&subject.uid, &[], i64::MAX);
+    let mut journal = Journal::new(&subject.uid, &[]);
     journal.append(Moment::from_millis(1_795_000_000_000).unwrap(), vec![transition]);
     let entries = journal.into_entries();
     let mut event = DomainEvent::of(&subject, &entries[0], "run.docs.seeded");

@@ -97,7 +97,7 @@ pub fn start_kind<K: Kind>(
     tasks.spawn("upkeep", upkeep(cx, feed.store, ground));
 }
 
-/// Counts the objects, and finds those that vanished while nobody watched.
+/// Reads what was recorded before; then counts the objects, and finds those that vanished while nobody watched.
 fn upkeep<K: Kind>(
     cx: Arc<Context<K>>,
     store: Store<Guarded<K::Resource>>,
@@ -106,8 +106,13 @@ fn upkeep<K: Kind>(
     let (stop, namespace) = (ground.stop.clone(), ground.args.namespace.clone());
     async move {
         let (mut swept, mut told) = (None, Tally::new());
+        let ready = async {
+            // While the caches are filled, so that no pass has to wait for it.
+            recall::held(&cx).await;
+            cx.shared.caches.complete().await;
+        };
         tokio::select! {
-            () = cx.shared.caches.complete() => {}
+            () = ready => {}
             () = stop.cancelled() => {}
         }
         while !stop.is_cancelled() {

@@ -153,7 +153,7 @@ fn audit(
     behind: &BTreeSet<String>,
 ) -> BTreeSet<String> {
     let all = threads.state();
-    let readable = all.iter().filter_map(|t| t.0.as_ref().ok());
+    let readable = all.iter().filter_map(|t| t.0.as_deref().ok());
     let now = kind.clock.now();
     let found = judge(readable, behind, now);
     let metrics = &kind.metrics;

@@ -212,7 +212,7 @@ fn start_threads(
         feed.wake.clone(),
     );
     let tap = move |thread: &Guarded<ForumThread>| {
-        if let Ok(ForumThread { spec, metadata, .. }) = &thread.0
+        if let Ok(ForumThread { spec, metadata, .. }) = thread.0.as_deref()
             && let (Some(run), Some(namespace)) = (&spec.run_ref, &metadata.namespace)
         {
             let _ = wake_run.send(ObjectRef::new(&run.name).within(namespace));

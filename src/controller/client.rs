@@ -13,12 +13,14 @@ use super::metrics::Metrics;
 use crate::failpoint::sabotaged;
 
 /// Where the cluster is and how to be known there: `KUBECONFIG`, or the pod's own account. Tokens and authorities that
-/// are named by file are read again within a minute, so that they may be rotated.
+/// are named by file are read again within a minute, so that they may be rotated. Nothing compressed is asked for: a long
+/// list takes the API server longer to deflate than a cluster's network to carry.
 ///
 /// # Errors
 /// There is neither, or it cannot be read.
 pub async fn config() -> Result<Config, InferConfigError> {
     let mut config = Config::infer().await?;
+    config.disable_compression = true;
     if config.root_cert_file.is_none() && !sabotaged("sabotage.client.reads_authorities_once") {
         // Only for the pod's own account does kube read the authorities again.
         config.root_cert_file = Kubeconfig::read().ok().as_ref().and_then(authority_file);

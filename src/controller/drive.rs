@@ -14,7 +14,7 @@ use super::kind_status::CommonStatus;
 use super::memory::version;
 use super::{finalizer, policy, recall, status, whole};
 use crate::failpoint::{fallible, sabotaged};
-use crate::kernel::journal::Journal as Ring;
+use crate::kernel::journal::room;
 use crate::kernel::outcome::Failure;
 use crate::kernel::plan::Next;
 use crate::ports::journal::{Mirror, Record};
@@ -51,8 +51,8 @@ pub async fn drive<K: Kind>(cx: &Context<K>, object: Arc<K::Resource>) -> Result
             fallible("drive.after_finalizer")?;
         }
         let known = cx.memory.of(&uid);
-        let journal = K::status(&object).map(|s| s.journal().to_vec()).unwrap_or_default();
-        let room = Ring::new(&uid, &journal, known.recorded).room();
+        let journal = K::status(&object).map(CommonStatus::journal).unwrap_or_default();
+        let room = room(journal, known.recorded);
         let observed = cx.kind.observe(&object, room).await?;
         let plan = K::decide(&observed, cx.shared.clock.now());
         if K::is_pruned(&object) && status::asks_for_anything(cx, &object, &plan) {

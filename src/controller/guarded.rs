@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -16,9 +17,10 @@ use serde_json::{Map, Value};
 
 use crate::failpoint::sabotaged;
 
-/// The object, or what is known of it and why it cannot be read.
+/// The object, or what is known of it and why it cannot be read. Copies share the object: cache, index and passes hold it
+/// once.
 #[derive(Clone, Debug)]
-pub struct Guarded<R>(pub Result<R, InvalidObject>);
+pub struct Guarded<R>(pub Result<Arc<R>, InvalidObject>);
 
 impl<'de, R: DeserializeOwned> Deserialize<'de> for Guarded<R> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -27,7 +29,7 @@ impl<'de, R: DeserializeOwned> Deserialize<'de> for Guarded<R> {
         }
         .deserialize(from)?;
         let error = match R::deserialize(&object) {
-            Ok(read) => return Ok(Self(Ok(read))),
+            Ok(read) => return Ok(Self(Ok(Arc::new(read)))),
             Err(error) if sabotaged("sabotage.guarded.refuses_the_whole_list") => return Err(D::Error::custom(error)),
             Err(error) => error.to_string(),
         };
@@ -72,7 +74,7 @@ impl<'de> Visitor<'de> for Lean {
     }
 }
 
-impl<R: Resource> Resource for Guarded<R> {
+impl<R: Resource + Clone> Resource for Guarded<R> {
     type DynamicType = R::DynamicType;
     type Scope = R::Scope;
 
@@ -93,11 +95,18 @@ impl<R: Resource> Resource for Guarded<R> {
     }
 
     fn meta(&self) -> &ObjectMeta {
-        self.0.as_ref().map_or_else(|broken| &broken.metadata, R::meta)
+        match &self.0 {
+            Ok(object) => object.meta(),
+            Err(broken) => &broken.metadata,
+        }
     }
 
+    /// Of an object that others hold already, a copy is changed.
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        self.0.as_mut().map_or_else(|broken| &mut broken.metadata, R::meta_mut)
+        match &mut self.0 {
+            Ok(object) => Arc::make_mut(object).meta_mut(),
+            Err(broken) => &mut broken.metadata,
+        }
     }
 }
 
@@ -123,11 +132,11 @@ mod tests {
         let read: Guarded<Pod> = serde_json::from_str(&text).unwrap();
         let pod = read.0.unwrap();
         assert_eq!(
-            (pod.name_any().as_str(), pod.spec.unwrap().containers.len()),
+            (pod.name_any().as_str(), pod.spec.as_ref().unwrap().containers.len()),
             ("one", 1)
         );
         assert_eq!(
-            (pod.metadata.uid.as_deref(), pod.metadata.managed_fields),
+            (pod.metadata.uid.as_deref(), pod.metadata.managed_fields.as_ref()),
             (Some("u"), None)
         );
     }

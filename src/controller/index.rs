@@ -61,7 +61,7 @@ impl Filed {
     }
 }
 
-impl<R: Resource<DynamicType = ()>> Index<R> {
+impl<R: Resource<DynamicType = ()> + Clone> Index<R> {
     /// An empty index; `keys` says what an object is about. One that cannot be read is about nothing.
     pub fn by(keys: fn(&R) -> Vec<String>) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl<R: Resource<DynamicType = ()>> Index<R> {
     }
 
     fn keys_of(&self, object: &Guarded<R>) -> Vec<String> {
-        object.0.as_ref().map(self.keys).unwrap_or_default()
+        object.0.as_deref().map(self.keys).unwrap_or_default()
     }
 
     /// The names of those that are about it, sorted.
@@ -103,7 +103,7 @@ impl<R: Resource<DynamicType = ()>> Index<R> {
     }
 }
 
-fn place_of<R: Resource<DynamicType = ()>>(object: &Guarded<R>) -> Place {
+fn place_of<R: Resource<DynamicType = ()> + Clone>(object: &Guarded<R>) -> Place {
     let meta = object.meta();
     let word = |word: &Option<String>| word.clone().unwrap_or_default();
     (word(&meta.namespace), word(&meta.name))
@@ -125,7 +125,7 @@ mod tests {
             "apiVersion": "metawsm.dev/v1alpha1", "kind": "Run", "metadata": {"name": name, "namespace": "team"},
             "spec": {"tickets": tickets, "repos": []},
         });
-        Guarded(Ok(serde_json::from_value(value).unwrap()))
+        Guarded(Ok(Arc::new(serde_json::from_value(value).unwrap())))
     }
 
     #[test]

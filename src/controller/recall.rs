@@ -44,9 +44,9 @@ pub fn meet<K: Kind>(cx: &Context<K>, object: &K::Resource) {
     lock(&cx.before.met).insert(uid.to_owned(), met);
 }
 
-/// Remembers what the database holds of an object that this process meets for the first time. A database that cannot be
-/// read keeps nobody from recording.
-pub async fn recall<K: Kind>(cx: &Context<K>, object: &K::Resource) {
+/// What the database holds, read once: while the caches are filled, or else for the first object. A database that cannot
+/// be read keeps nobody from recording.
+pub async fn held<K: Kind>(cx: &Context<K>) -> &Mutex<HashMap<String, Held>> {
     let read = async || match cx.shared.journal.held(K::NAME).await {
         Ok(held) => Mutex::new(held),
         Err(error) => {
@@ -54,7 +54,12 @@ pub async fn recall<K: Kind>(cx: &Context<K>, object: &K::Resource) {
             Mutex::default()
         }
     };
-    let held = cx.before.held.get_or_init(read).await;
+    cx.before.held.get_or_init(read).await
+}
+
+/// Remembers what the database holds of an object that this process meets for the first time.
+pub async fn recall<K: Kind>(cx: &Context<K>, object: &K::Resource) {
+    let held = held(cx).await;
     let uid = object.meta().uid.as_deref().unwrap_or_default();
     let (held, met) = (taken(held, uid), taken(&cx.before.met, uid));
     let Some((held, met)) = held.zip(met).filter(|(held, met)| held.links == met.links) else {

@@ -69,7 +69,7 @@ where
         .modify(move |object| {
             prune(object);
             if let Ok(object) = &mut object.0 {
-                thin(object);
+                thin(Arc::make_mut(object));
             }
         })
         .inspect_ok(move |event| {
@@ -176,7 +176,7 @@ async fn pass<K: Kind>(object: Arc<Guarded<K::Resource>>, cx: Arc<Context<K>>) -
 async fn guarded<K: Kind>(cx: &Context<K>, object: &Guarded<K::Resource>) -> Result<Action, Failure> {
     cx.shared.leadership.check()?;
     match &object.0 {
-        Ok(resource) => drive(cx, Arc::new(resource.clone())).await,
+        Ok(resource) => drive(cx, resource.clone()).await,
         Err(broken) => undecodable::face(cx, broken).await.map(|()| Action::await_change()),
     }
 }

@@ -64,7 +64,7 @@ fn planned<K: Kind>(
     } else {
         journal
     };
-    let mut ring = Ring::new(uid, kept, known.recorded);
+    let mut ring = Ring::new(uid, kept);
     let told = transitions.len();
     ring.append(now, transitions);
     let mut entries = ring.into_entries();

@@ -75,7 +75,7 @@ async fn infer<K: Kind>(cx: &Context<K>, vanished: Vanished) -> Result<(), Journ
     fallible("vanished.before_record").map_err(asked)?;
     let Vanished { subject, last, mirror } = vanished;
     let known: Vec<_> = last.into_iter().collect();
-    let mut ring = Ring::new(&subject.uid, &known, i64::MAX);
+    let mut ring = Ring::new(&subject.uid, &known);
     ring.append(cx.shared.clock.now(), vec![K::vanished_from(&mirror)]);
     let entries: Vec<_> = ring.into_entries().into_iter().skip(known.len()).collect();
     let events = entries.iter().filter_map(|e| K::event_of(&subject, e)).collect();

@@ -1,5 +1,5 @@
 //! The journal of an object: the transitions decided last, kept in its status, each linked to the one before by hash.
-//! Pure: appending never loses an entry that was not recorded elsewhere, and it never reads a clock.
+//! Pure: whoever appends no more than [`room`] says loses no entry that was not recorded elsewhere. Never reads a clock.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -135,27 +135,26 @@ struct HashedActor<'a> {
     kind: ActorType,
 }
 
+/// How many transitions a ring of entries takes without dropping one that was not recorded. `recorded`: the
+/// highest `seq` known to be in the database; 0 while nothing is known.
+pub fn room(entries: &[JournalEntry], recorded: i64) -> usize {
+    let unrecorded = entries.iter().filter(|e| e.seq > recorded).count();
+    RING.saturating_sub(unrecorded)
+}
+
 /// Adds transitions to a ring of entries.
 pub struct Journal<'a> {
     uid: &'a str,
     entries: Vec<JournalEntry>,
-    recorded: i64,
 }
 
 impl<'a> Journal<'a> {
-    /// `recorded`: the highest `seq` known to be in the database; 0 while nothing is known.
-    pub fn new(uid: &'a str, entries: &[JournalEntry], recorded: i64) -> Self {
+    /// The ring of the object with this uid.
+    pub fn new(uid: &'a str, entries: &[JournalEntry]) -> Self {
         Self {
             uid,
             entries: entries.to_vec(),
-            recorded,
         }
-    }
-
-    /// How many transitions can be added without dropping one that was not recorded.
-    pub fn room(&self) -> usize {
-        let unrecorded = self.entries.iter().filter(|e| e.seq > self.recorded).count();
-        RING.saturating_sub(unrecorded)
     }
 
     /// Numbers and dates the transitions. `at` is moved up to the last entry's time if the clock went back.
@@ -268,7 +267,7 @@ mod tests {
 
     #[test]
     fn the_ring_keeps_the_last_sixteen_and_stays_a_chain() {
-        let mut journal = Journal::new("u", &[], i64::MAX);
+        let mut journal = Journal::new("u", &[]);
         for i in 0..40 {
             journal.append(moment(1000 - i), vec![transition(json!({ "i": i }))]);
         }
@@ -280,17 +279,17 @@ mod tests {
 
     #[test]
     fn what_was_not_recorded_takes_room_away() {
-        let mut journal = Journal::new("u", &[], 0);
+        let mut journal = Journal::new("u", &[]);
         journal.append(moment(1), (0..10).map(|i| transition(json!({ "i": i }))).collect());
-        assert_eq!(journal.room(), 6);
         let entries = journal.into_entries();
-        assert_eq!(Journal::new("u", &entries, 10).room(), 16);
-        assert_eq!(Journal::new("u", &entries, 9).room(), 15);
+        assert_eq!(room(&entries, 0), 6);
+        assert_eq!(room(&entries, 10), 16);
+        assert_eq!(room(&entries, 9), 15);
     }
 
     #[test]
     fn a_changed_entry_breaks_the_chain() {
-        let mut journal = Journal::new("u", &[], 0);
+        let mut journal = Journal::new("u", &[]);
         journal.append(moment(1), (0..3).map(|i| transition(json!({ "i": i }))).collect());
         let mut entries = journal.into_entries();
         entries[1].facts.insert("i".into(), json!(7));
@@ -301,7 +300,7 @@ mod tests {
     fn an_entry_is_hashed_as_its_json_with_sorted_keys() {
         let nested = json!({"z": [1, {"b": "\"", "a": null}], "a": {"y": 1.5, "x": "é\u{1}"}});
         for (facts, cause) in [(nested, Some("Seeded".to_owned())), (json!({}), None)] {
-            let mut journal = Journal::new("u", &[], 0);
+            let mut journal = Journal::new("u", &[]);
             journal.append(
                 moment(1500),
                 vec![Transition {
@@ -318,7 +317,7 @@ mod tests {
 
     #[test]
     fn the_links_of_a_ring_are_those_of_its_entries_and_of_no_others() {
-        let mut journal = Journal::new("u", &[], 0);
+        let mut journal = Journal::new("u", &[]);
         journal.append(moment(1), (0..3).map(|i| transition(json!({ "i": i }))).collect());
         let entries = journal.into_entries();
         let hashes: Vec<_> = entries.iter().map(|entry| entry.hash("u")).collect();
@@ -338,7 +337,7 @@ mod tests {
 
     #[test]
     fn facts_are_cut_to_their_limit() {
-        let mut journal = Journal::new("u", &[], 0);
+        let mut journal = Journal::new("u", &[]);
         journal.append(
             moment(1),
             vec![transition(json!({ "message": "x".repeat(5000), "ticket": "A-1" }))],

@@ -11,7 +11,7 @@ use crate::forum_thread::crd::{ForumThread, ThreadState};
 /// Counts the Run's threads. One that goes waits for nobody any more.
 pub fn asked_in(threads: &[Arc<Guarded<ForumThread>>], run: &Run) -> ForumCounts {
     let (name, namespace) = (run.name_any(), run.namespace());
-    let readable = threads.iter().filter_map(|thread| thread.0.as_ref().ok());
+    let readable = threads.iter().filter_map(|thread| thread.0.as_deref().ok());
     let ours = readable.filter(|thread| {
         thread.spec.run_ref.as_ref().is_some_and(|r| r.name == name)
             && thread.metadata.namespace == namespace
@@ -45,7 +45,7 @@ mod tests {
                      "posts": [{"id": "1", "kind": "Question", "body": "?"}]},
             "status": {"sla": {"policy": {}, "level": level}},
         });
-        Arc::new(Guarded(Ok(serde_json::from_value(value).unwrap())))
+        Arc::new(Guarded(Ok(Arc::new(serde_json::from_value(value).unwrap()))))
     }
 
     #[test]

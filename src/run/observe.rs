@@ -73,7 +73,7 @@ pub async fn observe(kind: &RunKind, object: &Arc<Run>, room: usize) -> Result<O
     for name in object.spec.tickets.iter().map(|t| topology_name(t)) {
         if let Some(found) = kind.topologies.get(&ObjectRef::new(&name).within(&namespace)) {
             match &found.0 {
-                Ok(topology) => drop(topologies.insert(name, Arc::new(topology.clone()))),
+                Ok(topology) => drop(topologies.insert(name, topology.clone())),
                 // A Run that goes must not hang on what it cannot read.
                 Err(_) if object.metadata.deletion_timestamp.is_some() => {}
                 Err(error) => {

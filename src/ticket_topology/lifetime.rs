@@ -71,7 +71,7 @@ mod tests {
                 .insert(CANONICAL_SINCE.to_owned(), since.to_owned());
         }
         if was_claimed {
-            let mut journal = crate::kernel::journal::Journal::new("u", &[], i64::MAX);
+            let mut journal = crate::kernel::journal::Journal::new("u", &[]);
             journal.append(born(), vec![owner_changed("A-1", None, None)]);
             made.status.get_or_insert_default().journal = journal.into_entries();
         }

@@ -74,11 +74,7 @@ impl Question {
             },
             cause: None,
         };
-        let mut ring = Ring::new(
-            &self.subject.uid,
-            &self.entries[self.entries.len().saturating_sub(1)..],
-            i64::MAX,
-        );
+        let mut ring = Ring::new(&self.subject.uid, &self.entries[self.entries.len().saturating_sub(1)..]);
         ring.append(Moment::from_millis(BEGIN + self.seq * STEP).unwrap(), vec![transition]);
         self.seq += 1;
         let entry = ring.into_entries().pop().unwrap();

@@ -113,7 +113,7 @@ impl Object {
             actor: Actor::system(),
             cause: None,
         };
-        let mut journal = Journal::new(&self.subject.uid, &self.entries, i64::MAX);
+        let mut journal = Journal::new(&self.subject.uid, &self.entries);
         journal.append(Moment::from_millis(1_700_000_000_000).unwrap(), vec![transition]);
         self.entries = journal.into_entries();
     }

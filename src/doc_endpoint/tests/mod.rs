@@ -135,7 +135,7 @@ impl Life {
                 }
             }
             let mut status = plan.status.clone();
-            let mut ring = Journal::new("e-1", &status.journal, i64::MAX);
+            let mut ring = Journal::new("e-1", &status.journal);
             ring.append(at(now), plan.transitions.clone());
             status.journal = ring.into_entries();
             if self.observed.endpoint.status.as_ref() == Some(&status) {

@@ -3,7 +3,7 @@
 use super::happenings::Happening;
 use super::{BUDGET, World, topology};
 use crate::kernel::condition::{READY, STALLED, find, is_true};
-use crate::kernel::journal::{Journal, RING, chain_holds};
+use crate::kernel::journal::{Journal, RING, chain_holds, room};
 use crate::kernel::moment::Moment;
 use crate::kernel::plan::Next;
 use crate::kernel::ticket::topology_name;
@@ -22,8 +22,7 @@ impl World {
     /// One pass of the driver; whether anything happened in it.
     pub(super) fn pass(&mut self) -> bool {
         let before = self.status();
-        let ring = Journal::new("run-uid", &before.journal, i64::MAX);
-        let plan = decide(&self.observed(ring.room()), self.now);
+        let plan = decide(&self.observed(room(&before.journal, i64::MAX)), self.now);
         assert!(
             plan.transitions.len() <= RING,
             "no more transitions than the journal can take"
@@ -34,7 +33,7 @@ impl World {
         }
         self.released |= plan.release;
         let news = !plan.transitions.is_empty() || !plan.effects.is_empty();
-        let mut ring = Journal::new("run-uid", &before.journal, i64::MAX);
+        let mut ring = Journal::new("run-uid", &before.journal);
         ring.append(self.now, plan.transitions);
         let mut after = plan.status;
         after.journal = ring.into_entries();

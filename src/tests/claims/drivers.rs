@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::api_server::Lost;
 use super::{World, claims_of};
-use crate::kernel::journal::{Journal, JournalEntry, Transition};
+use crate::kernel::journal::{Journal, JournalEntry, Transition, room};
 use crate::kernel::moment::Moment;
 use crate::kernel::ticket::topology_name;
 use crate::ports::executor::{StepName, StepState};
@@ -84,7 +84,7 @@ impl World {
             settings: self.settings.clone(),
             line: crate::run::queue::Line::default(),
             free_bytes: None,
-            room: Journal::new("", journal, i64::MAX).room(),
+            room: room(journal, i64::MAX),
         }
     }
 
@@ -196,7 +196,7 @@ fn number(version: Option<String>) -> u64 {
 }
 
 fn appended(uid: &str, journal: &[JournalEntry], now: Moment, transitions: Vec<Transition>) -> Vec<JournalEntry> {
-    let mut ring = Journal::new(uid, journal, i64::MAX);
+    let mut ring = Journal::new(uid, journal);
     ring.append(now, transitions);
     ring.into_entries()
 }

@@ -11,7 +11,7 @@ use crate::forum_thread::decide::decide;
 use crate::forum_thread::observe::Observed;
 use crate::forum_thread::state_since::owned_since;
 use crate::forum_thread::{ThreadKind, prune};
-use crate::kernel::journal::{Journal, RING};
+use crate::kernel::journal::{Journal, RING, room};
 use crate::kernel::plan::Next;
 use crate::kernel::subject::Subject;
 
@@ -119,13 +119,13 @@ impl World {
     /// Decides and writes; what was written, `None` where nothing was to be, or it was refused, or the journal is full.
     fn turn(&mut self, version: u64, object: &ForumThread, cut: Cut) -> Option<(u64, ForumThread)> {
         let journal = object.status.as_ref().map(|s| s.journal.clone()).unwrap_or_default();
-        let room = Journal::new("u", &journal, self.recorded).room();
+        let room = room(&journal, self.recorded);
         let plan = decide(&self.observed(object, room), at(self.now));
         self.next = Some(plan.next);
         if plan.transitions.len() > room {
             return None;
         }
-        let mut ring = Journal::new("u", &journal, self.recorded);
+        let mut ring = Journal::new("u", &journal);
         ring.append(at(self.now), plan.transitions);
         let mut status = plan.status;
         status.set_journal(ring.into_entries());
