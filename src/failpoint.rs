@@ -13,7 +13,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(1200);
 
 /// Bugs that a test switches on (`FAILPOINTS="sabotage.<name>=return"`), to show that the suites would find them.
 /// `tests/failpoints.rs` compares the list with the source, and that each is caught by a test.
-pub const SABOTAGES: [&str; 59] = [
+pub const SABOTAGES: [&str; 60] = [
     "sabotage.archive.is_not_written",
     "sabotage.archive.keeps_no_bodies",
     "sabotage.client.reads_authorities_once",
@@ -66,6 +66,7 @@ pub const SABOTAGES: [&str; 59] = [
     "sabotage.sqlite.tells_no_way_out",
     "sabotage.status.dates_by_the_clock",
     "sabotage.status.forgets_the_journal",
+    "sabotage.status.leaves_what_is_not_ours",
     "sabotage.topology.takes_any_home",
     "sabotage.undecodable.is_not_freed",
     "sabotage.undecodable.is_remembered",

@@ -133,8 +133,14 @@ impl Pattern {
             seen && condition(o, "Suspended")["status"] == "True"
         };
         let run = stage.until("Run", &run_name, "it is suspended", at_rest).await;
+        let unserved = |t: &Value| {
+            let authority = &t["status"]["authority"];
+            authority["kind"] == "None" && authority["endpoint"].is_null()
+        };
+        let topology = stage
+            .until("TicketTopology", &ticket.to_lowercase(), "nobody serves it", unserved)
+            .await;
         controller.terminate().await;
-        let topology = stage.topology(&ticket.to_lowercase()).await;
         let namespace = stage.namespace().to_owned();
         Self {
             namespace,

@@ -9,6 +9,7 @@ pub mod client;
 pub mod context;
 pub mod drive;
 pub mod finalizer;
+pub mod foreign;
 mod gone;
 pub mod guarded;
 pub mod index;

@@ -1,11 +1,14 @@
-//! The only writer of status: whole, by server-side apply, with the resource version that was decided on.
+//! The only writer of status: whole, by server-side apply, with the resource version that was decided on. What somebody
+//! else left there goes with it (`foreign`).
 //! May not decide what a status says, but for what only the driver knows: failures and a forked audit.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
 use super::context::Context;
+use super::foreign;
 use super::kind::Kind;
 use super::kind_status::CommonStatus;
 use super::memory::version;
@@ -143,6 +146,10 @@ fn upsert<S: CommonStatus>(
 /// What was taken out of the cache would be taken out of the cluster. Nothing comes here but by a bug.
 const WRITTEN_WHOLE: &str = "an object is written whole or not at all; this is a bug in the controller";
 
+/// Else every pass would find a difference, and write for ever.
+const KEPT_OTHERWISE: &str = "the API server keeps another status than was written: is the CustomResourceDefinition of \
+another version?";
+
 async fn put<K: Kind>(
     cx: &Context<K>,
     object: &K::Resource,
@@ -158,26 +165,14 @@ async fn put<K: Kind>(
     }
     cx.shared.leadership.check()?;
     let meta = object.meta();
-    let (namespace, name) = (
-        meta.namespace.clone().unwrap_or_default(),
-        meta.name.clone().unwrap_or_default(),
-    );
-    let body = json!({
-        "apiVersion": K::Resource::api_version(&()),
-        "kind": K::Resource::kind(&()),
-        "metadata": { "name": name, "namespace": namespace, "resourceVersion": meta.resource_version },
-        "status": new,
-    });
-    let params = PatchParams::apply(K::MANAGER).force();
-    match cx
-        .api(&namespace)
-        .patch_status(&name, &params, &Patch::Apply(body))
-        .await
-    {
+    let api = cx.api(meta.namespace.as_deref().unwrap_or_default());
+    match apply::<K>(&api, meta, &new).await {
         Ok(written) => {
             let seen = version(written.meta().resource_version.as_deref());
-            let uid = meta.uid.clone().unwrap_or_default();
-            cx.memory.wrote(&uid, seen);
+            cx.memory.wrote(meta.uid.as_deref().unwrap_or_default(), seen);
+            if foreign::is_left::<K>(&written, &new) {
+                return Err(Failure::Retry(KEPT_OTHERWISE.to_owned()));
+            }
             Ok(Some(written))
         }
         Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_not_found() => {
@@ -185,4 +180,30 @@ async fn put<K: Kind>(
         }
         Err(error) => Err(Failure::Retry(format!("failed to write status: {error}"))),
     }
+}
+
+/// Applies the status on the version that was seen, and makes it stand alone.
+async fn apply<K: Kind>(api: &Api<K::Resource>, seen: &ObjectMeta, new: &K::Status) -> kube::Result<K::Resource> {
+    let name = seen.name.as_deref().unwrap_or_default();
+    let params = PatchParams::apply(K::MANAGER).force();
+    let put = async |version: &Option<String>| {
+        let body = json!({
+            "apiVersion": K::Resource::api_version(&()),
+            "kind": K::Resource::kind(&()),
+            "metadata": { "name": name, "namespace": seen.namespace, "resourceVersion": version },
+            "status": new,
+        });
+        api.patch_status(name, &params, &Patch::Apply(body)).await
+    };
+    let written = match put(&seen.resource_version).await {
+        Err(kube::Error::Api(answer)) if answer.is_invalid() => match foreign::disown::<K>(api, seen).await? {
+            Some(object) => put(&object.meta().resource_version).await?,
+            None => return Err(kube::Error::Api(answer)),
+        },
+        answer => answer?,
+    };
+    if foreign::is_left::<K>(&written, new) && !sabotaged("sabotage.status.leaves_what_is_not_ours") {
+        return foreign::take_out::<K>(api, &written, new).await;
+    }
+    Ok(written)
 }

@@ -50,6 +50,7 @@ mod fault_road_federation;
 mod fault_road_forum;
 mod fault_schema;
 mod fault_sqlite;
+mod fault_status;
 mod forum_life;
 #[path = "../remotes/server.rs"]
 #[expect(dead_code, reason = "other tests have its remotes misbehave")]

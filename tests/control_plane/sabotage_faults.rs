@@ -18,7 +18,7 @@ const fn caught(sabotage: &'static str, test: &'static str, says: &'static str) 
     Caught { sabotage, test, says }
 }
 
-const FAULTS: [Caught; 58] = [
+const FAULTS: [Caught; 60] = [
     caught(
         "sabotage.sqlite.never_looks",
         "fault_sqlite::a_database_that_is_deleted_under_a_running_controller_ends_it_and_is_rebuilt_by_the_next",
@@ -103,6 +103,16 @@ const FAULTS: [Caught; 58] = [
         "sabotage.lease.never_lost",
         "fault_leader::a_leader_that_stood_still_for_longer_than_its_lease_writes_nothing_and_leaves",
         "the controller ends by itself",
+    ),
+    caught(
+        "sabotage.status.leaves_what_is_not_ours",
+        "fault_status::a_field_of_the_status_that_somebody_else_left_goes_once_and_the_object_comes_to_rest",
+        "nobody has it, and nothing else is said",
+    ),
+    caught(
+        "sabotage.status.leaves_what_is_not_ours",
+        "fault_status::what_somebody_else_left_in_a_runs_status_does_not_keep_it_from_its_work",
+        "the condition of nobody is gone",
     ),
     caught(
         "sabotage.relay.never_rewinds",

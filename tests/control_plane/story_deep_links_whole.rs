@@ -37,8 +37,8 @@ async fn a_workspaces_page_is_served_to_whom_the_cluster_lets_get_the_run_and_no
     kubectl(&stage, &["create", "role", "reader", right[0], right[1], resource]).await;
     let who = format!("--serviceaccount={}:reader", stage.namespace());
     kubectl(&stage, &["create", "rolebinding", "reader", "--role=reader", &who]).await;
-    let reader = Person::account(&stage.cluster, "reader");
-    until_heeded(&stage.cluster, &reader, "Role", "reader").await;
+    let account = Person::account(&stage.cluster, "reader");
+    until_heeded(&stage.cluster, &account, "Role", "reader").await;
 
     let link = endpoint["status"]["webURL"].as_str().unwrap();
     let page = link.strip_prefix("https://metawsm.example.com").unwrap();
