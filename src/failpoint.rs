@@ -13,7 +13,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(1200);
 
 /// Bugs that a test switches on (`FAILPOINTS="sabotage.<name>=return"`), to show that the suites would find them.
 /// `tests/failpoints.rs` compares the list with the source, and that each is caught by a test.
-pub const SABOTAGES: [&str; 60] = [
+pub const SABOTAGES: [&str; 61] = [
     "sabotage.archive.is_not_written",
     "sabotage.archive.keeps_no_bodies",
     "sabotage.client.reads_authorities_once",
@@ -67,6 +67,7 @@ pub const SABOTAGES: [&str; 60] = [
     "sabotage.status.dates_by_the_clock",
     "sabotage.status.forgets_the_journal",
     "sabotage.status.leaves_what_is_not_ours",
+    "sabotage.topology.leaves_foreign_claims",
     "sabotage.topology.takes_any_home",
     "sabotage.undecodable.is_not_freed",
     "sabotage.undecodable.is_remembered",
@@ -86,12 +87,14 @@ pub enum Caller {
 }
 
 /// Every failpoint there is. `tests/failpoints.rs` compares it with the source.
-pub const ALL: [(&str, Caller); 75] = [
+pub const ALL: [(&str, Caller); 77] = [
     ("drive.after_record", Caller::Fails),
     ("drive.after_finalizer", Caller::Fails),
     ("drive.after_effect", Caller::Fails),
     ("drive.after_status", Caller::Fails),
     ("drive.before_release", Caller::Fails),
+    ("foreign.after_apply", Caller::Goes),
+    ("foreign.after_disown", Caller::Goes),
     ("drive.after_release", Caller::Fails),
     ("undecodable.after_release", Caller::Fails),
     ("vanished.before_record", Caller::Fails),

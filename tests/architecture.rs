@@ -27,6 +27,7 @@ const ALLOWED: [(&str, &[&str]); 27] = [
             "kernel",
             "doc_endpoint::crd",
             "ticket_topology::crd",
+            "ticket_topology::release",
             "forum_thread::crd",
         ],
     ),

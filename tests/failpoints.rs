@@ -19,13 +19,18 @@ const WRITES: [&str; 7] = [
 ];
 
 /// Which failpoints stand behind such calls, by file. A file that is not here may not write to the API server.
-const BEHIND: [(&str, &[&str]); 10] = [
+const BEHIND: [(&str, &[&str]); 11] = [
     // An access review is a question; nothing is kept of it.
     ("controller/rights.rs", &[]),
     ("controller/status.rs", &["drive.after_status"]),
     (
         "controller/finalizer.rs",
         &["drive.after_finalizer", "drive.after_release"],
+    ),
+    // What is done here ends as a status or a claim is written, with the failpoints behind those.
+    (
+        "controller/foreign.rs",
+        &["foreign.after_apply", "foreign.after_disown"],
     ),
     ("controller/undecodable.rs", &["undecodable.after_release"]),
     // Giving the Lease back is the last thing a process does: nothing comes after it.

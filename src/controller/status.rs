@@ -4,7 +4,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::Api;
 use serde_json::json;
 
 use super::context::Context;
@@ -185,25 +185,15 @@ async fn put<K: Kind>(
 /// Applies the status on the version that was seen, and makes it stand alone.
 async fn apply<K: Kind>(api: &Api<K::Resource>, seen: &ObjectMeta, new: &K::Status) -> kube::Result<K::Resource> {
     let name = seen.name.as_deref().unwrap_or_default();
-    let params = PatchParams::apply(K::MANAGER).force();
-    let put = async |version: &Option<String>| {
-        let body = json!({
-            "apiVersion": K::Resource::api_version(&()),
-            "kind": K::Resource::kind(&()),
-            "metadata": { "name": name, "namespace": seen.namespace, "resourceVersion": version },
-            "status": new,
-        });
-        api.patch_status(name, &params, &Patch::Apply(body)).await
-    };
-    let written = match put(&seen.resource_version).await {
-        Err(kube::Error::Api(answer)) if answer.is_invalid() => match foreign::disown::<K>(api, seen).await? {
-            Some(object) => put(&object.meta().resource_version).await?,
-            None => return Err(kube::Error::Api(answer)),
-        },
-        answer => answer?,
-    };
+    let body = json!({
+        "apiVersion": K::Resource::api_version(&()),
+        "kind": K::Resource::kind(&()),
+        "metadata": { "name": name, "namespace": seen.namespace, "resourceVersion": seen.resource_version },
+        "status": new,
+    });
+    let written = foreign::apply(api, name, K::MANAGER, body).await?;
     if foreign::is_left::<K>(&written, new) && !sabotaged("sabotage.status.leaves_what_is_not_ours") {
-        return foreign::take_out::<K>(api, &written, new).await;
+        return foreign::stand_alone::<K>(api, &written, new).await;
     }
     Ok(written)
 }

@@ -4,18 +4,20 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt as _;
-use kube::api::{Api, ObjectMeta, Patch, PatchParams};
+use kube::api::{Api, ObjectMeta};
 use serde_json::json;
 
 use super::RunKind;
 use super::crd::Run;
 use super::home::Home;
 use crate::controller::finalizer::post_params;
+use crate::controller::foreign;
 use crate::failpoint::fallible;
 use crate::kernel::moment::Moment;
 use crate::kernel::outcome::Failure;
 use crate::kernel::ticket::topology_name;
 use crate::ticket_topology::crd::{Claim, MADE_BY, MADE_BY_RUN, TicketTopology, TicketTopologySpec, claim_manager};
+use crate::ticket_topology::release::release;
 
 /// Takes the claim on the ticket's topology in the version that was `seen`, or on the one that is made here if none was.
 pub async fn claim(
@@ -83,39 +85,28 @@ async fn take_claim(
         home_url: home_url.to_owned(),
         since,
     };
+    let manager = claim_manager(&claim.run_uid);
     let body = json!({
         "apiVersion": "metawsm.dev/v1alpha1", "kind": "TicketTopology",
         "metadata": { "name": topology, "resourceVersion": version },
         "status": { "claims": [claim] },
     });
-    patch_claims(kind, run, topology, body).await
+    let taken = foreign::apply(&api(kind, run), topology, &manager, body).await;
+    taken.map(drop).map_err(|error| change_failed(topology, error))
 }
 
-/// Gives the claim back. Without a version: the entry is the Run's own, and taking it away is right whatever else changed.
+/// Gives the claim back.
 pub async fn release_claim(kind: &RunKind, run: &Run, topology: &str) -> Result<(), Failure> {
-    let body = json!({
-        "apiVersion": "metawsm.dev/v1alpha1", "kind": "TicketTopology",
-        "metadata": { "name": topology },
-    });
-    match patch_claims(kind, run, topology, body).await {
+    let released = release(&api(kind, run), topology, &run.uid().unwrap_or_default()).await;
+    match released.map_err(|error| change_failed(topology, error)) {
         Err(Failure::Quiet(_)) | Ok(()) => {}
         Err(failure) => return Err(failure),
     }
     Ok(fallible("run.after_release")?)
 }
 
-async fn patch_claims(kind: &RunKind, run: &Run, topology: &str, body: serde_json::Value) -> Result<(), Failure> {
-    let params = PatchParams::apply(&claim_manager(&run.uid().unwrap_or_default())).force();
-    match api(kind, run)
-        .patch_status(topology, &params, &Patch::Apply(body))
-        .await
-    {
-        Ok(_) => Ok(()),
-        Err(error) => Err(lost_or_failed(
-            &format!("change the claim on topology '{topology}'"),
-            error,
-        )),
-    }
+fn change_failed(topology: &str, error: kube::Error) -> Failure {
+    lost_or_failed(&format!("change the claim on topology '{topology}'"), error)
 }
 
 fn lost_or_failed(what: &str, error: kube::Error) -> Failure {

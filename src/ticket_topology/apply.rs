@@ -5,8 +5,9 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::json;
 
 use super::TopologyKind;
-use super::crd::{TicketTopology, claim_manager};
+use super::crd::TicketTopology;
 use super::decide::Effect;
+use super::release::release;
 use crate::doc_endpoint::crd::DocEndpoint;
 use crate::failpoint::fallible;
 use crate::kernel::outcome::Failure;
@@ -18,12 +19,7 @@ pub async fn apply(kind: &TopologyKind, object: &TicketTopology, effect: &Effect
     let name = object.name_any();
     let done = match effect {
         Effect::ReleaseAbandoned { run_uid } => {
-            let body = json!({
-                "apiVersion": "metawsm.dev/v1alpha1", "kind": "TicketTopology",
-                "metadata": { "name": name },
-            });
-            let params = PatchParams::apply(&claim_manager(run_uid)).force();
-            let released = api.patch_status(&name, &params, &Patch::Apply(body)).await.map(drop);
+            let released = release(&api, &name, run_uid).await;
             fallible("ticket_topology.after_release_abandoned")?;
             released
         }

@@ -16,6 +16,7 @@ mod events;
 mod lifetime;
 mod observe;
 mod ownership;
+pub mod release;
 mod sources;
 mod verdicts;
 

@@ -11,7 +11,15 @@ use super::crash_judge::{Cases, end_alike, parsed};
 use super::crash_story::told;
 
 /// Failpoints that this story does not come by, and why.
-const ELSEWHERE: [(&str, &str); 14] = [
+const ELSEWHERE: [(&str, &str); 16] = [
+    (
+        "foreign.after_apply",
+        "needs a status that somebody else wrote: fault_status",
+    ),
+    (
+        "foreign.after_disown",
+        "needs a status that somebody else wrote: fault_status",
+    ),
     (
         "forum_thread.after_archive",
         "needs a closed thread past its retention: crash_forum",

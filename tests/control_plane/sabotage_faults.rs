@@ -18,7 +18,7 @@ const fn caught(sabotage: &'static str, test: &'static str, says: &'static str) 
     Caught { sabotage, test, says }
 }
 
-const FAULTS: [Caught; 60] = [
+const FAULTS: [Caught; 62] = [
     caught(
         "sabotage.sqlite.never_looks",
         "fault_sqlite::a_database_that_is_deleted_under_a_running_controller_ends_it_and_is_rebuilt_by_the_next",
@@ -113,6 +113,16 @@ const FAULTS: [Caught; 60] = [
         "sabotage.status.leaves_what_is_not_ours",
         "fault_status::what_somebody_else_left_in_a_runs_status_does_not_keep_it_from_its_work",
         "the condition of nobody is gone",
+    ),
+    caught(
+        "sabotage.status.leaves_what_is_not_ours",
+        "fault_status::a_controller_that_is_killed_while_it_takes_out_what_somebody_else_left_goes_on_with_it",
+        "it is killed where it was to be",
+    ),
+    caught(
+        "sabotage.topology.leaves_foreign_claims",
+        "fault_status::a_claim_that_somebody_else_wrote_is_released_as_the_runs_own_would_be",
+        "the claim of nobody is gone",
     ),
     caught(
         "sabotage.relay.never_rewinds",
