@@ -165,7 +165,7 @@ impl Metrics {
         );
         to.register(
             "metawsm_events_dropped",
-            "Kubernetes Events not sent because too many waited",
+            "Kubernetes Events not sent: too many waited, or the API server did not take them",
             self.notes_dropped.clone(),
         );
     }

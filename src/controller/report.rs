@@ -18,6 +18,8 @@ use crate::kernel::journal::cut;
 const QUEUE: usize = 1024;
 /// The API's limit on an Event's note, in characters.
 const NOTE_LIMIT: usize = 1000;
+/// How long the API server may take for one of them.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The sending end.
 #[derive(Clone)]
@@ -30,6 +32,7 @@ pub struct Reporter {
 pub struct Worker {
     queue: mpsc::Receiver<(ObjectReference, Note)>,
     recorder: Recorder,
+    metrics: Arc<Metrics>,
 }
 
 /// A reporter and the worker that sends what it is told.
@@ -40,10 +43,14 @@ pub fn reporter(client: Client, instance: &str, metrics: Arc<Metrics>) -> (Repor
         instance: Some(cut(instance, 120)),
     };
     (
-        Reporter { queue: sender, metrics },
+        Reporter {
+            queue: sender,
+            metrics: metrics.clone(),
+        },
         Worker {
             queue: receiver,
             recorder: Recorder::new(client, sent_by),
+            metrics,
         },
     )
 }
@@ -58,7 +65,7 @@ impl Reporter {
 }
 
 impl Worker {
-    /// Sends until every [`Reporter`] is gone.
+    /// Sends until every [`Reporter`] is gone. What cannot be sent is counted like what found no place.
     pub async fn run(mut self) {
         while let Some((about, note)) = self.queue.recv().await {
             let event = Event {
@@ -72,10 +79,52 @@ impl Worker {
                 action: note.action,
                 secondary: None,
             };
-            let sent = tokio::time::timeout(Duration::from_secs(10), self.recorder.publish(&event, &about)).await;
-            if let Ok(Err(error)) = sent {
-                debug!(%error, "Kubernetes Event not sent");
-            }
+            let error = match tokio::time::timeout(DEADLINE, self.recorder.publish(&event, &about)).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer within {DEADLINE:?}"),
+            };
+            self.metrics.notes_dropped.inc();
+            debug!(reason = event.reason, error, "Kubernetes Event not sent");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{Request, Response};
+    use kube::client::Body;
+
+    fn note() -> Note {
+        Note {
+            warning: false,
+            reason: "Seeded".into(),
+            action: "Seed".into(),
+            text: "seeded".into(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_note_that_nobody_answers_or_that_is_refused_is_counted_and_the_next_are_sent() {
+        let refused = Response::builder().status(500).body(Body::from(b"{}".to_vec())).unwrap();
+        let answers = std::sync::Mutex::new(vec![Some(refused), None]);
+        let server = tower::service_fn(move |_: Request<Body>| {
+            let answer = answers.lock().unwrap().pop().flatten();
+            async move {
+                match answer {
+                    Some(answer) => Ok::<_, std::io::Error>(answer),
+                    None => std::future::pending().await,
+                }
+            }
+        });
+        let metrics = Arc::new(Metrics::default());
+        let (reporter, worker) = reporter(Client::new(server, "x"), "a", metrics.clone());
+        for _ in 0..2 {
+            reporter.tell(ObjectReference::default(), note());
+        }
+        drop(reporter);
+        worker.run().await;
+        assert_eq!(metrics.notes_dropped.get(), 2);
     }
 }
