@@ -107,7 +107,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_note_that_nobody_answers_or_that_is_refused_is_counted_and_the_next_are_sent() {
-        let refused = Response::builder().status(500).body(Body::from(b"{}".to_vec())).unwrap();
+        let refused = Response::builder()
+            .status(500)
+            .body(Body::from(b"{}".to_vec()))
+            .unwrap();
         let answers = std::sync::Mutex::new(vec![Some(refused), None]);
         let server = tower::service_fn(move |_: Request<Body>| {
             let answer = answers.lock().unwrap().pop().flatten();

@@ -107,6 +107,9 @@ async fn a_controller_that_is_killed_while_it_takes_out_what_somebody_else_left_
     let markers = ["apply", "disown"].map(|what| settings.data.join(format!("killed-after-{what}")));
     let [apply, disown] = markers.each_ref().map(|marker| marker.display());
     let points = format!("foreign.after_apply=return(kill {apply});foreign.after_disown=return(kill {disown})");
+    // Beside what is switched on around this test.
+    let around = std::env::var("FAILPOINTS").ok().into_iter();
+    let points = around.chain([points]).collect::<Vec<_>>().join(";");
     std::fs::create_dir_all(&settings.data).unwrap();
     settings = settings.with("FAILPOINTS", points);
     let mut controller = settings.start();
