@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::call::GitCall;
+use super::still;
 use super::{COMMITTER_EMAIL, COMMITTER_NAME};
 use crate::adapters::nofollow::Folder;
 use crate::ports::executor::StepError;
@@ -137,26 +138,35 @@ impl<'a> Isolated<'a> {
         Ok(sizes.filter_map(|size| size.trim().parse::<u64>().ok()).sum())
     }
 
-    /// The tree that the work tree's folder would be once committed, ignored files included.
-    pub fn tree_on_disk(&self, folder: &Path) -> Result<Option<String>, StepError> {
-        self.call()
-            .args(&["add", "--all", "--force", "--"])
-            .operands([folder])
-            .line()?;
+    /// Takes the folder below `disk`, the work tree, into the index as it is, ignored files included. Git reads a copy of at
+    /// most so many bytes, for whoever may write to the work tree could swap folders for links while it reads.
+    fn add(&self, disk: &Folder, folder: &Path, most: u64) -> Result<(), StepError> {
+        let what = || StepError::io(format!("copy \"{}\" for git", folder.display()));
+        let still = self.git_dir.join("still");
+        let own = Folder::open_trusted(&self.git_dir).map_err(what())?;
+        own.remove("still").map_err(what())?;
+        let copy = own.make(Path::new("still")).map_err(what())?;
+        still::copy(disk, &copy, folder, most).map_err(what())?;
+        let call = self.call().env("GIT_WORK_TREE", &still).within(&still).args(ONE_PACK);
+        let call = call.args(&["add", "--all", "--force", "--"]);
+        call.operands([folder]).line().map(drop)
+    }
+
+    /// The tree that the work tree's folder would be once committed, ignored files included. `disk`, `most`: as for
+    /// [`Isolated::commit`].
+    pub fn tree_on_disk(&self, disk: &Folder, folder: &Path, most: u64) -> Result<Option<String>, StepError> {
+        self.add(disk, folder, most)?;
         let tree = self.call().args(&["write-tree"]).line()?;
         self.tree_of(&tree, folder)
     }
 
     /// Commits the folder as it is on disk on top of `head`, with nothing else that may be staged; `None` if that
-    /// changes nothing. The commit exists only here until it is published.
-    pub fn commit(&self, folder: &Path, message: &str) -> Result<Option<String>, StepError> {
+    /// changes nothing. The commit exists only here until it is published. `disk`: the work tree, open. `most`: the bytes
+    /// that the folder may have.
+    pub fn commit(&self, disk: &Folder, folder: &Path, most: u64, message: &str) -> Result<Option<String>, StepError> {
         let call = || self.call();
         call().args(&["read-tree"]).operands([self.head.as_str()]).line()?;
-        call()
-            .args(ONE_PACK)
-            .args(&["add", "--all", "--force", "--"])
-            .operands([folder])
-            .line()?;
+        self.add(disk, folder, most)?;
         let tree = call().args(&["write-tree"]).line()?;
         let before = call()
             .args(&["rev-parse", "--verify"])

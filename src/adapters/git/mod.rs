@@ -10,6 +10,7 @@ pub mod location;
 mod object_stores;
 pub mod refs;
 pub mod remote_failure;
+pub mod still;
 
 /// Who commits what the controller changes itself; `cleanup` knows our commits by it.
 pub const COMMITTER_NAME: &str = "metawsm";

@@ -138,7 +138,8 @@ impl<'a> Destination<'a> {
         if there.unread && there.bytes > self.git.bytes_of(&self.plan.base_commit, directory)?.saturating_mul(2) {
             return Ok(false);
         }
-        match self.git.tree_on_disk(directory) {
+        let most = self.plan.limits.max_bytes.max(there.bytes).saturating_mul(2);
+        match self.git.tree_on_disk(&self.clone.work_tree, directory, most) {
             Err(error) if error.reason == "GitFailed" => Ok(false),
             other => Ok(other? == base),
         }
@@ -230,7 +231,8 @@ impl<'a> Destination<'a> {
     /// Commits the folder on the workspace's branch where that changes anything, and brings the index up to date.
     pub fn settle(&self, directory: &Path, revision: &str, message: &str) -> Result<Option<String>, StepError> {
         let interrupted = self.record()?.is_some_and(|record| !record.settled);
-        let commit = self.git.commit(directory, message)?;
+        let most = self.plan.limits.max_bytes.saturating_mul(2);
+        let commit = self.git.commit(&self.clone.work_tree, directory, most, message)?;
         if let Some(commit) = &commit {
             self.git.publish(&self.clone.git)?;
             boundary("step.seed.before_commit");

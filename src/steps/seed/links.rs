@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
+use crate::adapters::git::still::is_git;
+
 /// Whether a link at `path` (relative to the ticket's folder) may be kept. `..` is allowed only at the beginning of the
 /// target: there it leaves real folders; behind a name, which may be a link itself, it could lead anywhere.
 pub fn stays_inside(path: &Path, target: &OsStr) -> bool {
@@ -22,12 +24,6 @@ pub fn stays_inside(path: &Path, target: &OsStr) -> bool {
         }
     }
     true
-}
-
-/// Whether git would take the name for its own folder, on any file system.
-pub fn is_git(name: &OsStr) -> bool {
-    let name = name.to_string_lossy().to_ascii_lowercase();
-    name.trim_end_matches(['.', ' ']) == ".git" || name == "git~1"
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use self::source::Source;
 use self::stage::{Stage, Staged};
 use self::verdict::{Facts, Verdict, judge};
 use super::context::{StepContext, boundary};
+use crate::adapters::git::still::is_git;
 use crate::ports::executor::StepError;
 use crate::ports::workspaces::{BriefPlan, SeedOutcome, SeedPlan};
 
@@ -204,7 +205,7 @@ fn docs_folder(path: &str) -> Result<PathBuf, StepError> {
     let mut clean = PathBuf::new();
     for component in Path::new(path).components() {
         match component {
-            Component::Normal(name) if !links::is_git(name) => clean.push(name),
+            Component::Normal(name) if !is_git(name) => clean.push(name),
             Component::CurDir => {}
             Component::Normal(_) | Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
                 let why = format!("docsPath \"{path}\" is no relative path inside the repository");

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::links::{is_git, stays_inside};
+use super::links::stays_inside;
 use super::revision::{Contents, FileMode, digest};
+use crate::adapters::git::still::is_git;
 use crate::adapters::nofollow::Folder;
 use crate::kernel::moment::Moment;
 use crate::ports::executor::StepError;

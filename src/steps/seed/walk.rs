@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::find::Candidate;
 use super::frontmatter::{FrontPage, HEAD_LIMIT, front_page};
-use super::links::is_git;
 use super::revision::{Contents, FileMode, digest};
+use crate::adapters::git::still::is_git;
 use crate::adapters::nofollow::{Folder, Kind};
 use crate::ports::executor::StepError;
 
