@@ -13,8 +13,8 @@ use super::metrics::Metrics;
 use crate::failpoint::sabotaged;
 
 /// Where the cluster is and how to be known there: `KUBECONFIG`, or the pod's own account. Tokens and authorities that
-/// are named by file are read again within a minute, so that they may be rotated. Nothing compressed is asked for: a long
-/// list takes the API server longer to deflate than a cluster's network to carry.
+/// are named by file are read again within a minute, so that they may be rotated. Nothing compressed is asked for: a
+/// cluster's network is near, and deflating and inflating a long list takes processor time on both sides.
 ///
 /// # Errors
 /// There is neither, or it cannot be read.

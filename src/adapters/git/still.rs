@@ -1,6 +1,6 @@
 //! A copy of a folder that keeps still while git reads it: git follows paths, and whoever may write to a work tree could
 //! swap a folder on the way for a link in between. Goes through no link, and copies links as links. Special files and git's
-//! own folders are left out.
+//! own folders are left out. May not write to what it copies, nor run git.
 
 use std::ffi::OsStr;
 use std::io::{self, Read as _};
