@@ -85,7 +85,8 @@ async fn raw(root: &Path, all: &[Record], batch: usize) -> Duration {
         .synchronous(SqliteSynchronous::Full)
         .pragma("trusted_schema", "OFF")
         .pragma("mmap_size", "0")
-        .pragma("journal_size_limit", "67108864");
+        .pragma("journal_size_limit", "67108864")
+        .pragma("temp_store", "MEMORY");
     let mut connection = options.connect().await.unwrap();
     let log: (String, i64) = sqlx::query_as("SELECT log_id, epoch_ms FROM log")
         .fetch_one(&mut connection)
@@ -111,14 +112,11 @@ struct Row<'a> {
     content: String,
     event_id: String,
     at: String,
-    spec: String,
-    status: String,
 }
 
 impl<'a> Row<'a> {
     fn of(index: usize, record: &'a Record) -> Self {
         let (entry, event) = (&record.entries[0], &record.events[0]);
-        let mirror = record.mirror.as_ref().unwrap();
         Self {
             position: i64::try_from(index).unwrap() + 1,
             record,
@@ -128,8 +126,6 @@ impl<'a> Row<'a> {
             content: content_hash(event),
             event_id: event.event_id.to_string(),
             at: entry.at.to_string(),
-            spec: mirror.spec.to_string(),
-            status: mirror.status.to_string(),
         }
     }
 }
@@ -169,8 +165,8 @@ async fn insert(
         row.push_bind(&subject.uid).push_bind(&subject.kind);
         row.push_bind(&subject.namespace).push_bind(&subject.name);
         row.push_bind(&mirror.resource_version).push_bind(mirror.generation);
-        row.push_bind(&mirror.created_at).push_bind(&r.spec);
-        row.push_bind(&r.status).push_bind(&r.at);
+        row.push_bind(&mirror.created_at).push_bind(&mirror.spec);
+        row.push_bind(&mirror.status).push_bind(&r.at);
     });
     mirror.build().execute(&mut *transaction).await?;
     transaction.commit().await

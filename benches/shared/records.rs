@@ -67,11 +67,11 @@ fn mirror(number: usize, commit: &str, journal: &Value) -> Mirror {
         resource_version: format!("{}", 1_000_000 + number),
         generation: 1,
         created_at: "2026-11-21T08:36:39Z".into(),
-        spec: json!({
+        spec: Mirror::text(&json!({
             "tickets": [format!("T-{number}")], "docSeedMode": "CopyFromRepoOnStart", "docsPath": "ttmp",
             "repos": [{"name": "home", "url": "https://github.com/example/home", "baseBranch": "main"}],
-        }),
-        status: json!({
+        })),
+        status: Mirror::text(&json!({
             "observedGeneration": 1, "phase": "Active", "journal": journal,
             "conditions": conditions,
             "docs": {"homeRepo": "home", "homeURL": "https://github.com/example/home", "seedSummary": "1/1"},
@@ -80,7 +80,7 @@ fn mirror(number: usize, commit: &str, journal: &Value) -> Mirror {
                 "branch": "task/t-1", "repos": [{"name": "home", "baseCommit": commit, "headCommit": commit}],
                 "seed": {"state": "Synced", "revision": commit, "files": 133, "bytes": 271_828, "attempts": 1},
             }],
-        }),
+        })),
         deleted: false,
     }
 }

@@ -205,9 +205,6 @@ async fn record<K: Kind>(cx: &Context<K>, object: &K::Resource, deleted: bool) -
 
 fn mirror_of<K: Kind>(object: &K::Resource, deleted: bool) -> Mirror {
     let meta = object.meta();
-    let status = K::status(object)
-        .and_then(|s| serde_json::to_value(s).ok())
-        .unwrap_or_default();
     Mirror {
         resource_version: meta.resource_version.clone().unwrap_or_default(),
         generation: meta.generation.unwrap_or(0),
@@ -217,7 +214,7 @@ fn mirror_of<K: Kind>(object: &K::Resource, deleted: bool) -> Mirror {
             .map(|t| t.0.to_string())
             .unwrap_or_default(),
         spec: K::spec(object),
-        status,
+        status: Mirror::text(&K::status(object)),
         deleted,
     }
 }

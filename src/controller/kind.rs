@@ -9,7 +9,6 @@ use kube::Resource;
 use kube::core::object::{HasSpec, HasStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::kind_status::CommonStatus;
 use crate::kernel::event::DomainEvent;
@@ -63,9 +62,9 @@ pub trait Kind: Send + Sync + 'static {
         object.status()
     }
 
-    /// The spec as JSON, for the mirror.
-    fn spec(object: &Self::Resource) -> Value {
-        serde_json::to_value(object.spec()).unwrap_or_default()
+    /// The spec as the text of its JSON, for the mirror.
+    fn spec(object: &Self::Resource) -> String {
+        Mirror::text(object.spec())
     }
 
     /// Takes out of an object what the cache need not hold. What is left must ask for something to be done whenever the

@@ -85,10 +85,10 @@ impl Kind for ThreadKind {
     /// A thread may hold 200 KiB, so that 500 of them at once would be a hundred megabytes.
     const PAGE: u32 = 50;
 
-    fn spec(object: &ForumThread) -> Value {
+    fn spec(object: &ForumThread) -> String {
         let mut object = object.clone();
         prune::without_bodies(&mut object);
-        serde_json::to_value(&object.spec).unwrap_or_default()
+        Mirror::text(&object.spec)
     }
 
     fn prune(object: &mut ForumThread) {
@@ -135,7 +135,8 @@ impl Kind for ThreadKind {
     }
 
     fn vanished_from(mirror: &Mirror) -> Transition {
-        let (spec, status) = (&mirror.spec, &mirror.status);
+        let read = |text| serde_json::from_str::<Value>(text).unwrap_or_default();
+        let (spec, status) = (read(&mirror.spec), read(&mirror.status));
         events::deleted(&status["state"], &spec["ticket"], &spec["runRef"]["name"], true)
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::JournalEntry;
@@ -17,10 +17,18 @@ pub struct Mirror {
     pub generation: i64,
     /// RFC 3339, as the API server gave it.
     pub created_at: String,
-    pub spec: Value,
-    pub status: Value,
+    /// JSON, as text: who records has the object at hand, and nobody reads it before it is written.
+    pub spec: String,
+    pub status: String,
     /// The object is gone (or about to go in the same breath).
     pub deleted: bool,
+}
+
+impl Mirror {
+    /// A part of an object as the mirror holds it; what cannot be written down is `null`.
+    pub fn text(part: &impl Serialize) -> String {
+        serde_json::to_string(part).unwrap_or_else(|_| "null".to_owned())
+    }
 }
 
 /// Everything one pass wants recorded about one object.

@@ -367,8 +367,8 @@ async fn counts_board_and_who_waits() {
             resource_version: "5".into(),
             generation: 1,
             created_at: "2026-01-01T00:00:00Z".into(),
-            spec: json!({ "title": "x" }),
-            status: json!({ "sla": { "deadline": due } }),
+            spec: json!({ "title": "x" }).to_string(),
+            status: json!({ "sla": { "deadline": due } }).to_string(),
             deleted: false,
         };
         let record = Record {

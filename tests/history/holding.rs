@@ -11,8 +11,8 @@ fn seen(object: &Object, deleted: bool) -> Record {
         resource_version: "100".into(),
         generation: 1,
         created_at: "2026-11-01T10:00:00Z".into(),
-        spec: json!({}),
-        status: json!({}),
+        spec: "{}".into(),
+        status: "{}".into(),
         deleted,
     };
     Record {

@@ -8,13 +8,13 @@ use sqlx::Row;
 
 use super::stage::{Object, Stage};
 
-fn mirror(resource_version: &str, spec: Value, status: Value) -> Mirror {
+fn mirror(resource_version: &str, spec: &Value, status: &Value) -> Mirror {
     Mirror {
         resource_version: resource_version.into(),
         generation: 1,
         created_at: "2026-11-01T10:00:00Z".into(),
-        spec,
-        status,
+        spec: spec.to_string(),
+        status: status.to_string(),
         deleted: false,
     }
 }
@@ -41,7 +41,7 @@ async fn a_mirror_never_goes_backwards() {
     let stage = Stage::new();
     let history = stage.open().await;
     let object = Object::new("one").grow(1);
-    let at = |version: &str, phase: &str| mirror(version, json!({}), json!({ "phase": phase }));
+    let at = |version: &str, phase: &str| mirror(version, &json!({}), &json!({ "phase": phase }));
     for (version, phase_given, expected) in [
         ("99", "Pending", "Pending"),
         ("100", "Active", "Active"),
@@ -69,7 +69,7 @@ async fn what_vanished_is_told_until_its_deletion_is_recorded() {
     let (kept, gone) = (Object::new("kept").grow(1), Object::new("gone").grow(2));
     for object in [&kept, &gone] {
         history
-            .record(with_mirror(object, mirror("5", json!({ "a": 1 }), json!({}))))
+            .record(with_mirror(object, mirror("5", &json!({ "a": 1 }), &json!({}))))
             .await
             .unwrap();
     }
@@ -78,7 +78,7 @@ async fn what_vanished_is_told_until_its_deletion_is_recorded() {
     assert_eq!(vanished.len(), 1);
     assert_eq!(vanished[0].subject, gone.subject);
     assert_eq!(vanished[0].last.as_ref(), gone.entries.last());
-    assert_eq!(vanished[0].mirror.spec, json!({ "a": 1 }));
+    assert_eq!(vanished[0].mirror.spec, r#"{"a":1}"#);
     assert!(
         history
             .vanished("Run", &["team-b".into()], &alive)
@@ -124,7 +124,7 @@ async fn the_views_of_a_run_show_its_workspaces_seeds_and_brief() {
         ],
     });
     history
-        .record(with_mirror(&Object::new("r").grow(1), mirror("5", spec, status)))
+        .record(with_mirror(&Object::new("r").grow(1), mirror("5", &spec, &status)))
         .await
         .unwrap();
     let mut raw = stage.raw().await;
@@ -168,7 +168,7 @@ async fn the_view_of_a_topology_shows_home_authority_and_claims() {
     let spec = json!({ "ticket": "A-1", "docHomeRepo": "docs", "docHomeURL": "https://x/docs", "docsPath": "ttmp" });
     let status = json!({ "authority": { "kind": "Workspace" }, "claims": [{ "runUID": "u", "runName": "r" }] });
     history
-        .record(with_mirror(&object, mirror("5", spec, status)))
+        .record(with_mirror(&object, mirror("5", &spec, &status)))
         .await
         .unwrap();
     let row: (String, String, String, i64) =

@@ -12,7 +12,7 @@ pub struct Prepared {
     pub subject: Subject,
     pub entries: Vec<EntryRow>,
     pub events: Vec<EventRow>,
-    pub mirror: Option<MirrorRow>,
+    pub mirror: Option<Mirror>,
 }
 
 /// An entry of the journal, and what of it is written as text.
@@ -30,16 +30,6 @@ pub struct EventRow {
     pub occurred_at: String,
     pub data: String,
     pub content_hash: String,
-}
-
-/// An object's newest form as text.
-pub struct MirrorRow {
-    pub resource_version: String,
-    pub generation: i64,
-    pub created_at: String,
-    pub spec: String,
-    pub status: String,
-    pub deleted: bool,
 }
 
 impl Prepared {
@@ -61,7 +51,7 @@ impl Prepared {
                 .map(|entry| entry_row(&subject, entry))
                 .collect::<Result<_, _>>()?,
             events: events.into_iter().map(event_row).collect(),
-            mirror: mirror.map(mirror_row),
+            mirror,
             subject,
         })
     }
@@ -99,16 +89,5 @@ fn event_row(event: DomainEvent) -> EventRow {
         data: event.data.to_string(),
         content_hash: content_hash(&event),
         event,
-    }
-}
-
-fn mirror_row(mirror: Mirror) -> MirrorRow {
-    MirrorRow {
-        spec: mirror.spec.to_string(),
-        status: mirror.status.to_string(),
-        resource_version: mirror.resource_version,
-        generation: mirror.generation,
-        created_at: mirror.created_at,
-        deleted: mirror.deleted,
     }
 }

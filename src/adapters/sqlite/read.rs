@@ -181,22 +181,19 @@ pub async fn vanished(
             .fetch_optional(pool)
             .await
             .map_err(|error| words(&error))?;
-        gone.push(
-            row.into_vanished(last.and_then(|last| last.entry()))
-                .map_err(|why| JournalError(why.to_string()))?,
-        );
+        gone.push(row.into_vanished(last.and_then(|last| last.entry())));
     }
     Ok(gone)
 }
 
 impl MirrorRow {
-    fn into_vanished(self, last: Option<JournalEntry>) -> Result<Vanished, serde_json::Error> {
+    fn into_vanished(self, last: Option<JournalEntry>) -> Vanished {
         let mirror = Mirror {
             resource_version: self.resource_version,
             generation: self.generation,
             created_at: self.created_at,
-            spec: serde_json::from_str(&self.spec)?,
-            status: serde_json::from_str(&self.status)?,
+            spec: self.spec,
+            status: self.status,
             deleted: false,
         };
         let subject = Subject {
@@ -205,6 +202,6 @@ impl MirrorRow {
             name: self.name,
             uid: self.uid,
         };
-        Ok(Vanished { subject, last, mirror })
+        Vanished { subject, last, mirror }
     }
 }

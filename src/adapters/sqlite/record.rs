@@ -3,31 +3,30 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::Serializer as _;
 use sqlx::SqliteConnection;
 
 use super::batched_insert::{PIECE, insert_of};
-use super::prepared::{EntryRow, EventRow, MirrorRow, Prepared};
+use super::prepared::{EntryRow, EventRow, Prepared};
 use crate::failpoint::sabotaged;
 use crate::kernel::moment::Moment;
 use crate::kernel::subject::Subject;
-use crate::ports::journal::Recorded;
+use crate::ports::journal::{Mirror, Recorded};
 
 const INSERT_AUDIT: &str = "
 INSERT INTO audit_log (kind, namespace, name, uid, seq, at, type, facts, actor_type, actor_name, cause,
                        prev_hash, hash, recorded_at) ";
 
-const SELECT_ENTRIES: &str = "
-SELECT a.uid, a.seq, a.hash
-FROM json_each(?1) j JOIN audit_log a ON a.uid = j.value ->> 0 AND a.seq = j.value ->> 1";
-
+/// The hashes of known entries, and without one the known events.
 const SELECT_KNOWN: &str = "
-SELECT e.subject_uid, e.subject_seq
-FROM json_each(?1) j
-JOIN events e ON e.subject_uid = j.value ->> 0 AND e.subject_seq = j.value ->> 1
-UNION
-SELECT f.subject_uid, j.value ->> 1
-FROM json_each(?1) j
-JOIN folded_subjects f ON f.subject_uid = j.value ->> 0 AND f.seq >= j.value ->> 1";
+SELECT a.uid, a.seq, a.hash
+FROM json_each(?1) j JOIN audit_log a ON a.uid = j.key AND a.seq = j.value
+UNION ALL
+SELECT e.subject_uid, e.subject_seq, NULL
+FROM json_each(?2) j JOIN events e ON e.subject_uid = j.key AND e.subject_seq = j.value
+UNION ALL
+SELECT f.subject_uid, j.value, NULL
+FROM json_each(?2) j JOIN folded_subjects f ON f.subject_uid = j.key AND f.seq >= j.value";
 
 const INSERT_EVENTS: &str = "
 INSERT INTO events (log_id, sequence, event_id, event_type, event_version, occurred_at, thread_id, run_id, ticket,
@@ -74,12 +73,13 @@ pub async fn write_group(
     records: &[&Prepared],
     now: Moment,
 ) -> Result<GroupOutcome, sqlx::Error> {
+    let known = Known::of(connection, records).await?;
     let answers = if sabotaged("sabotage.record.without_facts") {
         vec![Recorded::default(); records.len()]
     } else {
-        write_audit(connection, records, now).await?
+        write_audit(connection, records, known.hashes, now).await?
     };
-    let appended = write_events(connection, records, now).await?;
+    let appended = write_events(connection, records, known.events, now).await?;
     let mirrors: Vec<_> = records
         .iter()
         .filter_map(|r| Some((&r.subject, r.mirror.as_ref()?)))
@@ -91,9 +91,61 @@ pub async fn write_group(
 /// The hashes that are recorded of a journal number: several where there are several histories.
 type Hashes = HashMap<(String, i64), Vec<String>>;
 
+/// What is recorded already of what a group wants recorded: asked for at once, for each question is a way to the
+/// database's thread and back.
+#[derive(Default)]
+struct Known {
+    hashes: Hashes,
+    events: HashSet<(String, i64)>,
+}
+
+impl Known {
+    async fn of(connection: &mut SqliteConnection, records: &[&Prepared]) -> Result<Self, sqlx::Error> {
+        if records.iter().all(|record| record.entries.is_empty()) {
+            return Ok(Self::default());
+        }
+        let entries = records.iter().flat_map(|record| {
+            let uid = &record.subject.uid;
+            record.entries.iter().map(move |row| (uid, row.entry.seq))
+        });
+        let events = records.iter().flat_map(|record| &record.events);
+        let events = events.map(|row| (&row.event.subject_uid, row.event.subject_seq));
+        let found: Vec<(String, i64, Option<String>)> = sqlx::query_as(SELECT_KNOWN)
+            .bind(numbers_by_uid(entries)?)
+            .bind(numbers_by_uid(events)?)
+            .fetch_all(connection)
+            .await?;
+        let (mut hashes, mut events) = (Hashes::new(), HashSet::new());
+        for (uid, seq, hash) in found {
+            match hash {
+                None => {
+                    events.insert((uid, seq));
+                }
+                Some(hash) => {
+                    let hashes = hashes.entry((uid, seq)).or_default();
+                    if !hashes.contains(&hash) {
+                        hashes.push(hash);
+                    }
+                }
+            }
+        }
+        Ok(Self { hashes, events })
+    }
+}
+
+/// A JSON object of numbers by uid, a uid as often as it has numbers: its pairs are read without parsing again.
+fn numbers_by_uid<'a>(pairs: impl Iterator<Item = (&'a String, i64)>) -> Result<String, sqlx::Error> {
+    let mut text = Vec::new();
+    let mut to = serde_json::Serializer::new(&mut text);
+    to.collect_map(pairs)
+        .map_err(|error| sqlx::Error::Encode(error.into()))?;
+    String::from_utf8(text).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
 async fn write_audit(
     connection: &mut SqliteConnection,
     records: &[&Prepared],
+    mut known: Hashes,
     now: Moment,
 ) -> Result<Vec<Recorded>, sqlx::Error> {
     let rows: Vec<_> = records
@@ -103,7 +155,6 @@ async fn write_audit(
     if rows.is_empty() {
         return Ok(vec![Recorded::default(); records.len()]);
     }
-    let mut known = known_hashes(connection, &rows).await?;
     let mut fresh = Vec::with_capacity(rows.len());
     let is_fresh: Vec<bool> = rows
         .iter()
@@ -125,28 +176,6 @@ async fn write_audit(
         answer(record, own, &known)
     });
     Ok(answers.collect())
-}
-
-async fn known_hashes(
-    connection: &mut SqliteConnection,
-    rows: &[(&Subject, &EntryRow)],
-) -> Result<Hashes, sqlx::Error> {
-    let keys: Vec<_> = rows
-        .iter()
-        .map(|(subject, row)| (&subject.uid, row.entry.seq))
-        .collect();
-    let found: Vec<(String, i64, String)> = sqlx::query_as(SELECT_ENTRIES)
-        .bind(as_json(&keys)?)
-        .fetch_all(connection)
-        .await?;
-    let mut known = Hashes::new();
-    for (uid, seq, hash) in found {
-        let hashes = known.entry((uid, seq)).or_default();
-        if !hashes.contains(&hash) {
-            hashes.push(hash);
-        }
-    }
-    Ok(known)
 }
 
 async fn insert_audit(
@@ -187,29 +216,14 @@ fn answer(record: &Prepared, is_fresh: &[bool], known: &Hashes) -> Recorded {
     }
 }
 
-fn as_json(keys: &[(&String, i64)]) -> Result<String, sqlx::Error> {
-    serde_json::to_string(keys).map_err(|error| sqlx::Error::Encode(error.into()))
-}
-
 async fn write_events(
     connection: &mut SqliteConnection,
     records: &[&Prepared],
+    mut known: HashSet<(String, i64)>,
     now: Moment,
 ) -> Result<bool, sqlx::Error> {
     let events = records.iter().flat_map(|record| &record.events);
     let mut events: Vec<&EventRow> = events.collect();
-    if events.is_empty() {
-        return Ok(false);
-    }
-    let keys: Vec<_> = events
-        .iter()
-        .map(|row| (&row.event.subject_uid, row.event.subject_seq))
-        .collect();
-    let known: Vec<(String, i64)> = sqlx::query_as(SELECT_KNOWN)
-        .bind(as_json(&keys)?)
-        .fetch_all(&mut *connection)
-        .await?;
-    let mut known: HashSet<_> = known.into_iter().collect();
     events.retain(|row| known.insert((row.event.subject_uid.clone(), row.event.subject_seq)));
     if events.is_empty() {
         return Ok(false);
@@ -261,7 +275,7 @@ async fn insert_events(
 
 async fn write_mirrors(
     connection: &mut SqliteConnection,
-    mirrors: &[(&Subject, &MirrorRow)],
+    mirrors: &[(&Subject, &Mirror)],
     now: Moment,
 ) -> Result<(), sqlx::Error> {
     let observed_at = now.to_string();

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::failpoint::sabotaged;
@@ -41,7 +40,7 @@ pub fn spoiled(mut record: Record) -> Record {
         .as_mut()
         .filter(|_| sabotaged("sabotage.record.empty_mirror"))
     {
-        mirror.status = json!({});
+        "{}".clone_into(&mut mirror.status);
     }
     record
 }

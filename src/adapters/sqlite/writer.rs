@@ -150,7 +150,7 @@ impl Writer {
         let mut transaction = self.begin().await?;
         let now = self.clock.now();
         let (mut answers, mut appended) = (Vec::new(), false);
-        join(group);
+        gather(group, &mut join).await;
         while answers.len() < group.len() {
             let records: Vec<&Prepared> = group[answers.len()..].iter().map(|(record, _)| &**record).collect();
             let written = write_group(&mut transaction, &records, now).await?;
@@ -166,6 +166,19 @@ impl Writer {
         }
         fallible("sqlite.after_commit").map_err(asked)?;
         Ok(answers)
+    }
+}
+
+/// Lets whoever is about to ask do so first: what is written together is one way to the database's thread, not several.
+/// Waits for nobody who is not ready to run.
+async fn gather(group: &mut Vec<Waiting>, join: &mut impl FnMut(&mut Vec<Waiting>)) {
+    loop {
+        let before = group.len();
+        tokio::task::yield_now().await;
+        join(group);
+        if group.len() == before {
+            return;
+        }
     }
 }
 
