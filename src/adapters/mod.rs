@@ -6,6 +6,7 @@ pub mod disk;
 pub mod docmgr;
 pub mod executor_local;
 pub mod git;
+pub mod known_runs;
 pub mod kube_access;
 pub mod live_door;
 pub mod nofollow;

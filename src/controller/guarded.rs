@@ -5,16 +5,15 @@
 //! settled object these are more than half.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::error_boundary::InvalidObject;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
+use super::lean::Lean;
 use crate::failpoint::sabotaged;
 
 /// The object, or what is known of it and why it cannot be read. Copies share the object: cache, index and passes hold it
@@ -24,53 +23,15 @@ pub struct Guarded<R>(pub Result<Arc<R>, InvalidObject>);
 
 impl<'de, R: DeserializeOwned> Deserialize<'de> for Guarded<R> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let object = Lean {
-            below: Some("metadata"),
-        }
-        .deserialize(from)?;
-        let error = match R::deserialize(&object) {
+        let object = Lean::object(from)?;
+        let metadata = object.field("metadata");
+        let error = match R::deserialize(object) {
             Ok(read) => return Ok(Self(Ok(Arc::new(read)))),
             Err(error) if sabotaged("sabotage.guarded.refuses_the_whole_list") => return Err(D::Error::custom(error)),
             Err(error) => error.to_string(),
         };
-        let metadata = ObjectMeta::deserialize(&object["metadata"]).map_err(D::Error::custom)?;
+        let metadata = ObjectMeta::deserialize(metadata).map_err(D::Error::custom)?;
         Ok(Self(Err(InvalidObject { error, metadata })))
-    }
-}
-
-/// Reads an object as JSON and skips its `metadata.managedFields`.
-struct Lean {
-    /// The field to go down into; none: we are there.
-    below: Option<&'static str>,
-}
-
-impl<'de> DeserializeSeed<'de> for Lean {
-    type Value = Value;
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Lean {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
-        let mut read = Map::new();
-        while let Some(name) = fields.next_key::<String>()? {
-            match self.below {
-                Some(below) if name == below => {
-                    let value = fields.next_value_seed(Lean { below: None })?;
-                    read.insert(name, value);
-                }
-                None if name == "managedFields" => drop(fields.next_value::<IgnoredAny>()?),
-                Some(_) | None => drop(read.insert(name, fields.next_value()?)),
-            }
-        }
-        Ok(Value::Object(read))
     }
 }
 
@@ -116,7 +77,7 @@ mod tests {
     use k8s_openapi::api::core::v1::Pod;
     use kube::ResourceExt as _;
     use kube::core::WatchEvent;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn pod(containers: &Value) -> Value {
         json!({

@@ -15,6 +15,7 @@ pub mod guarded;
 pub mod index;
 pub mod kind;
 pub mod kind_status;
+mod lean;
 pub mod lease;
 pub mod memory;
 pub mod metrics;

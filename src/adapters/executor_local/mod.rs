@@ -22,6 +22,7 @@ use self::folder::{Seen, all_below, bury, is_plain, key_of, killed, path_of, pro
 use self::places::Places;
 use self::queue::Waiting;
 use crate::adapters::disk;
+use crate::adapters::known_runs::KnownRuns;
 use crate::adapters::nofollow::Folder;
 use crate::failpoint::fallible;
 use crate::ports::executor::{Executor, ExecutorError, StepEnded, StepKey, StepState};
@@ -49,8 +50,11 @@ impl LocalExecutor {
         let root = data.join("steps");
         std::fs::create_dir_all(&root)?;
         let (sender, ended) = mpsc::unbounded_channel();
-        let places = Arc::new(Places::new(root.canonicalize()?, program, limit, sender));
-        for path in all_below(&places.root, 3) {
+        let root = root.canonicalize()?;
+        let steps = all_below(&root, 3);
+        let known = KnownRuns::of(&steps, 2)?;
+        let places = Arc::new(Places::new(root, known, program, limit, sender));
+        for path in steps {
             match (see(&path)?, key_of(&path)) {
                 (Seen::Running { .. }, Some(key)) => places.queue().adopt(path, key),
                 (Seen::Unstarted { .. } | Seen::Vanished { .. } | Seen::Ended { .. }, _) => take_back(&path)?,
@@ -108,6 +112,9 @@ impl Executor for LocalExecutor {
     }
 
     async fn look(&self, key: &StepKey) -> Result<StepState, ExecutorError> {
+        if is_plain(&key.run_uid) && !self.places.known.may_have(&key.run_uid) {
+            return Ok(StepState::NotStarted);
+        }
         let key = key.clone();
         self.blocking("look at a step", move |places| look(places, &key)).await
     }
@@ -141,8 +148,12 @@ impl Executor for LocalExecutor {
     async fn forget_run(&self, run_uid: &str) -> Result<(), ExecutorError> {
         self.stop_run(run_uid).await?;
         let uid = run_uid.to_owned();
-        self.blocking("forget a run's steps", move |places| remove(&places.root.join(uid)))
-            .await
+        self.blocking("forget a run's steps", move |places| {
+            remove(&places.root.join(&uid))?;
+            places.known.remove(&uid);
+            Ok(())
+        })
+        .await
     }
 
     async fn free_bytes(&self, below: &Path) -> Result<Option<u64>, ExecutorError> {
@@ -168,6 +179,7 @@ fn start(places: &Arc<Places>, key: StepKey, plan: &Value, secrets: StepSecrets)
             return Ok(());
         }
         remove_older(&path, &key)?;
+        places.known.add(&key.run_uid);
         std::fs::create_dir_all(&path)?;
         let folder = Folder::open_trusted(&path)?;
         folder.write_whole(files::KEY, &serde_json::to_vec(&key)?)?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::super::known_runs::KnownRuns;
 use super::folder::{Seen, bury, hand_over, killed, see};
 use super::queue::{Queue, Waiting};
 use crate::failpoint::fallible;
@@ -23,16 +24,25 @@ pub const GLANCE: Duration = Duration::from_secs(1);
 pub struct Places {
     pub root: PathBuf,
     pub program: PathBuf,
+    /// Runs that may have a step's folder.
+    pub known: KnownRuns,
     queue: Mutex<Queue>,
     ended: UnboundedSender<StepEnded>,
 }
 
 impl Places {
     /// `places`: how many steps run at once.
-    pub fn new(root: PathBuf, program: PathBuf, places: usize, ended: UnboundedSender<StepEnded>) -> Self {
+    pub fn new(
+        root: PathBuf,
+        known: KnownRuns,
+        program: PathBuf,
+        places: usize,
+        ended: UnboundedSender<StepEnded>,
+    ) -> Self {
         Self {
             root,
             program,
+            known,
             queue: Mutex::new(Queue::new(places)),
             ended,
         }

@@ -19,8 +19,9 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::change::watch;
-use self::list::{keyed, loudly, quietly};
+use self::list::{below, keyed, loudly, quietly};
 use self::stop::{stop_all, stop_one};
+use super::known_runs::KnownRuns;
 use super::nofollow::Folder;
 use super::service_folder::{self as files, DocsProgram, Seen, ServicePlan};
 use super::system_clock::SystemClock;
@@ -51,6 +52,8 @@ pub struct LocalServices {
 /// What calls and background tasks share.
 struct Ground {
     root: PathBuf,
+    /// Runs that may have a server's folder.
+    known: KnownRuns,
     settings: LocalServiceSettings,
     /// Supervisors that we started and that have not ended, by folder: one that has not told its identity yet is one
     /// of these.
@@ -62,8 +65,10 @@ impl LocalServices {
     pub fn open(settings: LocalServiceSettings) -> io::Result<Self> {
         let root = settings.data.join("services");
         std::fs::create_dir_all(&root)?;
+        let root = root.canonicalize()?;
         let ground = Arc::new(Ground {
-            root: root.canonicalize()?,
+            known: KnownRuns::of(&below(&root)?, 0)?,
+            root,
             settings,
             ours: Mutex::default(),
         });
@@ -83,12 +88,15 @@ impl LocalServices {
     ) -> Result<T, ExecutorError> {
         let ground = self.ground.clone();
         let done = tokio::task::spawn_blocking(move || work(&ground)).await;
-        let failed = |why: String| ExecutorError {
-            what: what.to_owned(),
-            why,
-        };
-        done.map_err(|e| failed(e.to_string()))?
-            .map_err(|e| failed(e.to_string()))
+        done.map_err(|why| failed(what, &why))?
+            .map_err(|why| failed(what, &why))
+    }
+}
+
+fn failed(what: &str, why: &impl ToString) -> ExecutorError {
+    ExecutorError {
+        what: what.to_owned(),
+        why: why.to_string(),
     }
 }
 
@@ -106,6 +114,11 @@ impl Services for LocalServices {
     }
 
     async fn look(&self, key: &ServiceKey) -> Result<ServiceState, ExecutorError> {
+        if !self.ground.known.may_have(&key.run_uid) {
+            return files::path_of(&self.ground.root, &key.run_uid, &key.workspace)
+                .map(|_| ServiceState::Absent)
+                .map_err(|why| failed("look at a docs server", &why));
+        }
         let key = key.clone();
         self.blocking("look at a docs server", move |ground| look(ground, &key))
             .await
@@ -141,8 +154,12 @@ impl Services for LocalServices {
 
     async fn stop_all(&self, run_uid: &str) -> Result<(), ExecutorError> {
         let uid = run_uid.to_owned();
-        self.blocking("stop a run's docs servers", move |ground| stop_all(&ground.root, &uid))
-            .await
+        self.blocking("stop a run's docs servers", move |ground| {
+            stop_all(&ground.root, &uid)?;
+            ground.known.remove(&uid);
+            Ok(())
+        })
+        .await
     }
 
     async fn next_changed(&self) -> ServiceChanged {
@@ -161,6 +178,7 @@ fn start(ground: &Ground, key: &ServiceKey, docs: DocsService) -> io::Result<Opt
     if ours.contains_key(&path) || matches!(files::see(&path)?, Seen::Supervised { .. }) {
         return Ok(None);
     }
+    ground.known.add(&key.run_uid);
     std::fs::create_dir_all(&path)?;
     let folder = Folder::open_trusted(&path)?;
     files::write(&folder, files::KEY, key)?;
