@@ -1,5 +1,7 @@
 //! The wall clock jumps two days ahead and two days back under a running controller (libfaketime; skipped without it).
 
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::Api;
 use serde_json::json;
 
 use crate::faketime;
@@ -11,6 +13,13 @@ use crate::harness::manifests::run;
 use crate::harness::polling::{PATIENCE, within};
 use crate::harness::stage::Stage;
 use crate::road::{Road, Script};
+
+/// When the Lease was renewed, by the clock of who holds it.
+async fn renewed(stage: &Stage) -> jiff::Timestamp {
+    let leases: Api<Lease> = Api::namespaced(stage.cluster.client.clone(), stage.namespace());
+    let lease = leases.get("metawsm").await.expect("it is there");
+    lease.spec.unwrap().renew_time.expect("it is held").0
+}
 
 #[tokio::test]
 async fn a_clock_that_jumps_neither_loses_the_lease_nor_turns_history_around() {
@@ -36,7 +45,14 @@ async fn a_clock_that_jumps_neither_loses_the_lease_nor_turns_history_around() {
         .lead()
         .await;
     for (n, offset) in ["+0", "+2d", "-2d"].into_iter().enumerate() {
+        let before = renewed(&stage).await;
         set(offset);
+        let jumped = async || {
+            let at = renewed(&stage).await;
+            let far = at.duration_since(before).abs() > jiff::SignedDuration::from_hours(24);
+            (at != before && far == (n > 0)).then_some(())
+        };
+        within(PATIENCE, &format!("the Lease is renewed at {offset}"), jumped).await;
         let name = format!("run-{n}");
         stage
             .create(&run(&name, &[&format!("A-{n}")], &[("docs", &docs)], json!({})))

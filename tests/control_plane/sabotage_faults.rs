@@ -37,7 +37,7 @@ const FAULTS: [Caught; 62] = [
     caught(
         "sabotage.lease.compares_clocks",
         "fault_clock::a_clock_that_jumps_neither_loses_the_lease_nor_turns_history_around",
-        "run-1 is ready at +2d",
+        "the Lease is renewed at +2d",
     ),
     caught(
         "sabotage.status.dates_by_the_clock",

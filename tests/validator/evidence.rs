@@ -240,8 +240,10 @@ fn read(kind: &str, object: DynamicObject) -> Object {
         "DocEndpoint" => {
             serde_json::from_value::<DocEndpoint>(value).map(|e| json!({ "spec": e.spec, "status": e.status }))
         }
-        "ForumThread" => serde_json::from_value::<ForumThread>(value)
-            .map(|t| json!({ "spec": ThreadKind::spec(&t), "status": t.status })),
+        "ForumThread" => serde_json::from_value::<ForumThread>(value).map(|t| {
+            let spec: Value = serde_json::from_str(&ThreadKind::spec(&t)).expect("the mirror is JSON");
+            json!({ "spec": spec, "status": t.status })
+        }),
         _ => serde_json::from_value::<TicketTopology>(value).map(|t| json!({ "spec": t.spec, "status": t.status })),
     };
     let typed = typed.expect("the object can be read");
