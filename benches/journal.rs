@@ -85,8 +85,7 @@ async fn raw(root: &Path, all: &[Record], batch: usize) -> Duration {
         .synchronous(SqliteSynchronous::Full)
         .pragma("trusted_schema", "OFF")
         .pragma("mmap_size", "0")
-        .pragma("journal_size_limit", "67108864")
-        .pragma("temp_store", "MEMORY");
+        .pragma("journal_size_limit", "67108864");
     let mut connection = options.connect().await.unwrap();
     let log: (String, i64) = sqlx::query_as("SELECT log_id, epoch_ms FROM log")
         .fetch_one(&mut connection)

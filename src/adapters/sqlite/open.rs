@@ -35,8 +35,7 @@ const READER_CACHE: &str = "-512";
 /// whether another follows. With fewer, the two wait for each other in the middle of it.
 const READ_AHEAD: usize = 64;
 
-/// The one connection that writes. What it needs to undo one statement stays in memory: SQLite would make a file for it
-/// in the temporary folder for each group of records, which is slow, and fails where that folder is full. Makes folder (0700) and file (0600) where they are missing.
+/// The one connection that writes. Makes folder (0700) and file (0600) where they are missing.
 ///
 /// # Errors
 /// The file cannot be made or opened, or a newer version wrote it.
@@ -45,8 +44,7 @@ pub async fn writer(path: &Path) -> Result<SqlitePool, JournalError> {
     let options = settings(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT)
-        .pragma("temp_store", "MEMORY");
+        .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT);
     let pool = pool(1).connect_with(options).await.map_err(|error| at(path, &error))?;
     migrate(&pool)
         .await
