@@ -8,6 +8,8 @@ use metawsm::adapters::executor_local::LocalExecutor;
 use metawsm::adapters::processes::ProcessIdentity;
 use metawsm::ports::executor::{Executor, StepKey, StepName, StepState};
 use metawsm::ports::secrets::StepSecrets;
+use metawsm::ports::step_folder as files;
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -327,6 +329,31 @@ async fn a_run_that_stops_leaves_no_process_and_no_waiting_step() {
     executor.forget_run("uid-1").await.unwrap();
     assert!(!machine.scratch.path().join("steps/uid-1").exists());
     assert!(executor.forget_run("../ws").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_of_a_killed_controller_that_comes_after_the_stop_of_its_run_begins_nothing() {
+    let machine = Machine::new();
+    let key = key("a", 1);
+    let folder = machine.folder(&key);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(files::KEY), serde_json::to_vec(&key).unwrap()).unwrap();
+    std::fs::write(folder.join(files::PLAN), machine.quick_plan().to_string()).unwrap();
+    let executor = machine.executor(2);
+    let beginning = std::fs::File::create(folder.join(files::LOCK)).unwrap();
+    flock(&beginning, FlockOperation::LockExclusive).unwrap();
+    let stopped = tokio::time::timeout(Duration::from_millis(300), executor.stop_run("uid-1")).await;
+    assert!(stopped.is_err(), "who holds the lock is about to begin: {stopped:?}");
+    drop(beginning);
+    executor.stop_run("uid-1").await.unwrap();
+    let late = std::process::Command::new(env!("CARGO_BIN_EXE_metawsm"))
+        .args(["supervise", "--dir"])
+        .arg(&folder)
+        .output()
+        .unwrap();
+    assert!(!late.status.success(), "there is nothing to begin");
+    assert!(!folder.exists());
+    assert_eq!(executor.look(&key).await.unwrap(), StepState::NotStarted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::adapters::nofollow::Folder;
 use crate::adapters::processes::ProcessIdentity;
+use crate::failpoint::fallible;
 use crate::kernel::moment::Moment;
 use crate::ports::executor::{StepEnd, StepError, StepKey, StepState};
 use crate::ports::secrets::StepSecrets;
@@ -132,6 +133,28 @@ pub fn bury(path: &Path, process: Option<&ProcessIdentity>, error: StepError) ->
         folder.write_whole(files::OUTCOME, &serde_json::to_vec(&StepEnd::Failed(error))?)?;
     }
     Ok(true)
+}
+
+/// Removes the folder of a step that never began: a supervisor that was started for it, and is late, finds nothing to
+/// begin then. `false`: one is there, or was.
+pub fn withdraw(path: &Path) -> io::Result<bool> {
+    let folder = match Folder::open_trusted(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
+        other => other?,
+    };
+    let Some(_lock) = lock(&folder)? else { return Ok(false) };
+    if folder.kind(files::PROCESS)?.is_some() || folder.kind(files::OUTCOME)?.is_some() {
+        return Ok(false);
+    }
+    remove(path).map(|()| true)
+}
+
+/// Removes a folder with all that is in it; one that is not there is fine.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(fallible("executor.after_removal")?),
+    }
 }
 
 /// The failure of a step whose supervisor is gone.

@@ -18,7 +18,9 @@ use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::folder::{Seen, all_below, bury, is_plain, key_of, killed, path_of, progress, see, state_of, take_back};
+use self::folder::{
+    Seen, all_below, bury, is_plain, key_of, killed, path_of, progress, remove, see, state_of, take_back, withdraw,
+};
 use self::places::Places;
 use self::queue::Waiting;
 use crate::adapters::disk;
@@ -262,15 +264,9 @@ fn signal_all(places: &Arc<Places>, run_uid: &str, signal: Signal) -> io::Result
                 alive = true;
             }
             Seen::Vanished { process, .. } => drop(bury(&path, Some(&process), killed())?),
-            Seen::Absent | Seen::Unstarted { .. } | Seen::Ended { .. } => {}
+            Seen::Unstarted { .. } => alive |= !withdraw(&path)?,
+            Seen::Absent | Seen::Ended { .. } => {}
         }
     }
     Ok(alive)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(fallible("executor.after_removal")?),
-    }
 }
