@@ -175,13 +175,14 @@ impl Executor for LocalExecutor {
 fn start(places: &Arc<Places>, key: StepKey, plan: &Value, secrets: StepSecrets) -> io::Result<()> {
     let path = path_of(&places.root, &key)?;
     {
+        // Also where somebody else made its folder since we looked which there are.
+        places.known.add(&key.run_uid);
         let _alone = lock_starting(&places.root)?;
         let mut queue = places.queue();
         if queue.knows(&path) || !matches!(see(&path)?, Seen::Absent | Seen::Unstarted { .. }) {
             return Ok(());
         }
         remove_older(&path, &key)?;
-        places.known.add(&key.run_uid);
         std::fs::create_dir_all(&path)?;
         let folder = Folder::open_trusted(&path)?;
         folder.write_whole(files::KEY, &serde_json::to_vec(&key)?)?;

@@ -173,12 +173,13 @@ impl Services for LocalServices {
 /// Starts a supervisor, unless there is one. Another controller's, started at the same moment, ends by the lock.
 fn start(ground: &Ground, key: &ServiceKey, docs: DocsService) -> io::Result<Option<(PathBuf, Child)>> {
     let path = files::path_of(&ground.root, &key.run_uid, &key.workspace)?;
+    // Also where somebody else made its folder since we looked which there are.
+    ground.known.add(&key.run_uid);
     let _alone = lock_starting(&ground.root)?;
     let mut ours = ground.ours.lock().unwrap_or_else(PoisonError::into_inner);
     if ours.contains_key(&path) || matches!(files::see(&path)?, Seen::Supervised { .. }) {
         return Ok(None);
     }
-    ground.known.add(&key.run_uid);
     std::fs::create_dir_all(&path)?;
     let folder = Folder::open_trusted(&path)?;
     files::write(&folder, files::KEY, key)?;
