@@ -286,6 +286,19 @@ async fn the_same_key_started_by_two_controllers_runs_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_another_controller_began_since_is_seen_once_it_is_asked_for() {
+    let machine = Machine::new();
+    let (before, other) = (machine.executor(2), machine.executor(2));
+    let (key, plan, none) = (key("a", 1), machine.quick_plan(), StepSecrets::default());
+    other.start(&key, &plan, &none).await.unwrap();
+    ended(&other, &key).await;
+    let process = machine.process(&key).unwrap();
+    before.start(&key, &plan, &none).await.unwrap();
+    assert!(matches!(ended(&before, &key).await, StepState::Succeeded { .. }));
+    assert_eq!(machine.process(&key).unwrap(), process, "it was not started again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crash_between_folder_and_process_is_started_again() {
     let machine = Machine::new();
     let key = key("a", 1);

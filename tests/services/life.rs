@@ -116,6 +116,19 @@ async fn two_controllers_at_once_start_one_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_another_controller_started_since_is_seen_once_it_is_asked_for() {
+    let machine = Machine::new();
+    let (before, other) = (machine.services(), machine.services());
+    let key = key("w");
+    other.start(&key, &machine.docs()).await.unwrap();
+    let live = serving(&other, &key).await;
+    before.start(&key, &machine.docs()).await.unwrap();
+    assert_eq!(serving(&before, &key).await, live, "it was not started again");
+    before.stop_all("uid-1").await.unwrap();
+    nothing_left(&machine).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_root_that_is_missing_has_no_server_and_is_served_once_it_is_there() {
     let machine = Machine::new();
     let (services, key) = (machine.services(), key("a"));
