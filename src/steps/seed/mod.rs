@@ -132,8 +132,9 @@ fn compare(
     source: &str,
 ) -> Result<Verdict, StepError> {
     let there = contents.map(Contents::revision);
+    let there = there.as_deref();
     let record = destination.record()?.unwrap_or_default();
-    let last = there.as_deref() != Some(source) && record.settled && record.revision == source;
+    let last = there != Some(source) && record.settled && record.revision == source;
     let last = last && destination.is_in_history(record.head.as_deref())?;
     let ours: Vec<&str> = plan
         .last_revision
@@ -141,10 +142,12 @@ fn compare(
         .into_iter()
         .chain([record.revision.as_str()])
         .collect();
+    // Git would read all of it, and its answer is not asked for.
+    let is_known = there.is_some_and(|there| there == source || ours.contains(&there));
     Ok(judge(&Facts {
         source,
-        destination: there.as_deref(),
-        equals_base: there.as_deref() != Some(source) && destination.equals_base(directory, contents)?,
+        destination: there,
+        equals_base: !is_known && destination.equals_base(directory, contents)?,
         ours: &ours,
         last: last.then_some(source),
     }))
