@@ -252,12 +252,14 @@ fn seeds() -> Vec<u64> {
 pub async fn compare<T: PartialEq + Debug>(make: fn(u64) -> Script, travel: impl AsyncFn(Script) -> (T, usize)) {
     let (clean, writes) = travel(Script::clean()).await;
     for seed in seeds() {
-        let (outcome, written) = travel(make(seed)).await;
-        assert_eq!(outcome, clean, "seed {seed}");
+        let script = make(seed);
+        let road = script.name;
+        let (outcome, written) = travel(script).await;
+        assert_eq!(outcome, clean, "the road '{road}', seed {seed}");
         let most = writes * WRITES.0 + WRITES.1;
         assert!(
             written <= most,
-            "seed {seed}: {written} writes, where the clean road takes {writes}"
+            "the road '{road}', seed {seed}: {written} writes, where the clean road takes {writes}"
         );
     }
 }

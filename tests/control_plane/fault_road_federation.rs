@@ -108,6 +108,8 @@ async fn story(stage: &Stage, servers: &[DocsServer; 3]) -> (Outcome, usize) {
     stage.create(&made("other", other, HOMES.1)).await;
     let beside = |t: &Value| t["status"]["alternates"][0]["endpoint"] == "other";
     until("TicketTopology", "a-1", "another home is beside it", &beside).await;
+    // The topology may know of it before its own status does.
+    until("DocEndpoint", "other", "it is told", &|e| is(e, "Ready", "True")).await;
     until("DocEndpoint", "docs", "its tickets are counted", &|e| {
         e["status"]["tickets"] == 2
     })
